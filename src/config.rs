@@ -1,0 +1,139 @@
+//! Every limit and default, named with its unit. `flint serve --help` shows the same names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The largest frame a client may send, in bytes.
+pub const FRAME_BYTES_MAX: usize = 64 << 20;
+/// How deep arrays and maps may nest in one msgpack value.
+pub const MSGPACK_DEPTH_MAX: usize = 32;
+/// Columns of one table.
+pub const COLUMNS_MAX: usize = 1024;
+/// Bytes of a table's or column's name.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Rows of one batch operation.
+pub const BATCH_ROWS_MAX: usize = 1_000_000;
+/// Bytes of one encoded key.
+pub const KEY_BYTES_MAX: usize = 64 << 10;
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The addresses to listen on; port 0 picks one.
+    pub listen: Vec<SocketAddr>,
+    /// Where the data lives.
+    pub storage: Storage,
+    /// When a write counts as acknowledged.
+    pub durability: Durability,
+    /// SQL files that are run before the server is ready.
+    pub init: Vec<PathBuf>,
+    /// Who may connect.
+    pub authentication: Authentication,
+    /// TLS of all listeners; plain TCP if none.
+    pub tls: Option<Tls>,
+    /// Bytes that all rows and keys may take.
+    pub max_memory: u64,
+    /// How long the loop polls without blocking after the last event.
+    pub spin: Duration,
+    /// Annotated frames of all connections are written here.
+    pub trace: Option<PathBuf>,
+    /// What one client may ask for.
+    pub limits: Limits,
+}
+
+/// Where the data lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory; gone with the process.
+    Memory,
+    /// In this directory, which is created if it is missing.
+    Directory(PathBuf),
+}
+
+/// When a write counts as acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on the disk.
+    Sync,
+    /// When it is in memory; the disk follows at this interval.
+    Interval(Duration),
+}
+
+/// Who may connect.
+#[derive(Debug, Clone, Default)]
+pub enum Authentication {
+    /// Everybody.
+    #[default]
+    None,
+    /// One user whose password is given.
+    One {
+        /// The user's name.
+        name: String,
+        /// The password itself.
+        password: String,
+    },
+    /// The users of this file, with salted hashes.
+    File(PathBuf),
+}
+
+/// TLS of the listeners.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The server's certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// The server's private key, PEM.
+    pub key: PathBuf,
+    /// If given, clients must show a certificate that this authority signed.
+    pub client_authority: Option<PathBuf>,
+}
+
+/// What one client, or all of them, may ask for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest frame a client may send, in bytes.
+    pub frame_bytes: usize,
+    /// Connections at one time.
+    pub connections: usize,
+    /// Open transactions and cursors of one connection.
+    pub resources: usize,
+    /// Bytes waiting to be sent to one connection before it is no longer read.
+    pub output_bytes: usize,
+    /// How long a connection may take for its handshake.
+    pub handshake: Duration,
+    /// Bytes of commits that wait for the disk before requests wait too.
+    pub log_backlog_bytes: usize,
+    /// How long a request waits for a lock, and a transaction may last when its client names no time.
+    pub transaction: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: FRAME_BYTES_MAX,
+            connections: 10_000,
+            resources: 1_000,
+            output_bytes: 64 << 20,
+            handshake: Duration::from_secs(10),
+            log_backlog_bytes: 64 << 20,
+            transaction: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 10800))],
+            storage: Storage::Memory,
+            durability: Durability::Sync,
+            init: Vec::new(),
+            authentication: Authentication::None,
+            tls: None,
+            max_memory: u64::MAX,
+            spin: Duration::ZERO,
+            trace: None,
+            limits: Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The `flint` program: flags, then one library call.
+fn main() -> std::process::ExitCode {
+    flint::cli::main()
+}

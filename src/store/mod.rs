@@ -1,0 +1,3 @@
+//! The database value, its transactions, and what survives a crash.
+
+pub mod persist;

@@ -1,0 +1,1 @@
+//! What survives: the commit log and the sealed checkpoint before it, over opaque bytes.

@@ -1,0 +1,140 @@
+//! Decimal numbers of any size: an unscaled integer and the place of its point.
+
+use num_bigint::{BigInt, Sign};
+use std::fmt;
+
+/// `unscaled * 10^-scale`. Two decimals are equal here if both parts are; see [`Decimal::normalized`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal {
+    /// The digits, as one integer.
+    pub unscaled: BigInt,
+    /// How many of the digits stand after the point; negative for trailing zeros that were cut.
+    pub scale: i32,
+}
+
+impl Decimal {
+    /// An integer.
+    pub fn from_i64(value: i64) -> Self {
+        Self { unscaled: BigInt::from(value), scale: 0 }
+    }
+
+    /// Reads what a person writes: `-12.340`, `1e5`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((m, e)) => (m, e.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        if fraction.starts_with(['-', '+']) || !digits.bytes().any(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let unscaled = BigInt::parse_bytes(digits.as_bytes(), 10)?;
+        let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
+        Some(Self { unscaled, scale })
+    }
+
+    /// The same number at `scale`, rounded half up (away from zero) where digits are lost.
+    pub fn rescaled(&self, scale: i32) -> Self {
+        let unscaled = match i64::from(scale) - i64::from(self.scale) {
+            0 => self.unscaled.clone(),
+            up if up > 0 => &self.unscaled * pow10(up.unsigned_abs()),
+            down => {
+                let lost = down.unsigned_abs();
+                if lost > self.digits() + 1 {
+                    BigInt::ZERO
+                } else {
+                    let unit = pow10(lost);
+                    let half = &unit / 2;
+                    match self.unscaled.sign() {
+                        Sign::Minus => (&self.unscaled - half) / unit,
+                        _ => (&self.unscaled + half) / unit,
+                    }
+                }
+            }
+        };
+        Self { unscaled, scale }
+    }
+
+    /// The same number without trailing zeros; zero has scale 0.
+    pub fn normalized(&self) -> Self {
+        if self.unscaled.sign() == Sign::NoSign {
+            return Self { unscaled: BigInt::ZERO, scale: 0 };
+        }
+        let ten = BigInt::from(10);
+        let (mut unscaled, mut scale) = (self.unscaled.clone(), self.scale);
+        while (&unscaled % &ten).sign() == Sign::NoSign {
+            unscaled /= &ten;
+            scale -= 1;
+        }
+        Self { unscaled, scale }
+    }
+
+    /// How many decimal digits the unscaled integer has; 1 for zero.
+    pub fn digits(&self) -> u64 {
+        match i64::try_from(&self.unscaled) {
+            Ok(v) => v.unsigned_abs().checked_ilog10().map_or(1, |n| u64::from(n) + 1),
+            Err(_) => self.unscaled.magnitude().to_string().len() as u64,
+        }
+    }
+}
+
+/// Ten to the power of `exponent`.
+fn pow10(exponent: u64) -> BigInt {
+    BigInt::from(10).pow(u32::try_from(exponent).unwrap_or(u32::MAX))
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scale <= 0 {
+            write!(f, "{}", self.unscaled)?;
+            if self.scale < 0 && self.unscaled.sign() != Sign::NoSign {
+                write!(f, "e{}", -i64::from(self.scale))?;
+            }
+            return Ok(());
+        }
+        let digits = self.unscaled.magnitude().to_string();
+        let scale = self.scale as usize;
+        let padded = if digits.len() <= scale { format!("{}{digits}", "0".repeat(scale + 1 - digits.len())) } else { digits };
+        let (whole, fraction) = padded.split_at(padded.len() - scale);
+        let sign = if self.unscaled.sign() == Sign::Minus { "-" } else { "" };
+        write!(f, "{sign}{whole}.{fraction}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap()
+    }
+
+    #[test]
+    fn parses_and_prints() {
+        for text in ["0", "12.340", "-0.05", "-1.5", "123456789012345678901234567890.5"] {
+            assert_eq!(dec(text).to_string(), text);
+        }
+        assert_eq!(dec("1e3").to_string(), "1e3");
+        for bad in ["", ".", "-", "1.-5", "1.+5", "abc", "1e99999999999"] {
+            assert_eq!(Decimal::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn rounds_half_away_from_zero() {
+        assert_eq!(dec("1.25").rescaled(1), dec("1.3"));
+        assert_eq!(dec("-1.25").rescaled(1), dec("-1.3"));
+        assert_eq!(dec("1.24").rescaled(1), dec("1.2"));
+        assert_eq!(dec("0.5").rescaled(0), dec("1"));
+        assert_eq!(dec("0.05").rescaled(0), dec("0"));
+        assert_eq!(dec("7").rescaled(2), dec("7.00"));
+    }
+
+    #[test]
+    fn normalizes_and_counts() {
+        assert_eq!(dec("1000.0").normalized(), Decimal { unscaled: BigInt::from(1), scale: -3 });
+        assert_eq!(dec("0.000").normalized(), Decimal { unscaled: BigInt::ZERO, scale: 0 });
+        assert_eq!((dec("0").digits(), dec("-999").digits(), dec("12345678901234567890123").digits()), (1, 3, 23));
+    }
+}

@@ -1,0 +1,1 @@
+//! A bounded msgpack reader and writer.
