@@ -14,6 +14,10 @@ pub const COLUMNS_MAX: usize = 1024;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Rows of one batch operation.
 pub const BATCH_ROWS_MAX: usize = 1_000_000;
+/// Bytes of a decimal's unscaled integer: about 39,000 digits; Ignite's precision ends at 32,767.
+pub const DECIMAL_BYTES_MAX: usize = 16 << 10;
+/// A decimal's scale, in either direction.
+pub const DECIMAL_SCALE_MAX: u32 = 32_767;
 /// Bytes of one encoded key.
 pub const KEY_BYTES_MAX: usize = 64 << 10;
 

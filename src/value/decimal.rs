@@ -61,11 +61,17 @@ impl Decimal {
         if self.unscaled.sign() == Sign::NoSign {
             return Self { unscaled: BigInt::ZERO, scale: 0 };
         }
-        let ten = BigInt::from(10);
         let (mut unscaled, mut scale) = (self.unscaled.clone(), self.scale);
-        while (&unscaled % &ten).sign() == Sign::NoSign {
-            unscaled /= &ten;
-            scale -= 1;
+        // Large steps first, so that thousands of zeros cost a few divisions.
+        for step in [4096, 256, 16, 1] {
+            if step > 16 && unscaled.bits() < step {
+                continue;
+            }
+            let unit = pow10(step);
+            while (&unscaled % &unit).sign() == Sign::NoSign {
+                unscaled /= &unit;
+                scale -= step as i32;
+            }
         }
         Self { unscaled, scale }
     }
@@ -133,6 +139,7 @@ mod tests {
 
     #[test]
     fn normalizes_and_counts() {
+        assert_eq!(dec(&format!("12{}", "0".repeat(9000))).normalized(), Decimal { unscaled: BigInt::from(12), scale: -9000 });
         assert_eq!(dec("1000.0").normalized(), Decimal { unscaled: BigInt::from(1), scale: -3 });
         assert_eq!(dec("0.000").normalized(), Decimal { unscaled: BigInt::ZERO, scale: 0 });
         assert_eq!((dec("0").digits(), dec("-999").digits(), dec("12345678901234567890123").digits()), (1, 3, 23));
