@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
 /// How deep arrays and maps may nest in one msgpack value.
 pub const MSGPACK_DEPTH_MAX: usize = 32;
+/// Values inside one msgpack value without fixed layout (options, extensions), counting nested ones.
+pub const MSGPACK_NODES_MAX: usize = 100_000;
 /// Columns of one table.
 pub const COLUMNS_MAX: usize = 1024;
 /// Bytes of a table's or column's name.
