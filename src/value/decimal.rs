@@ -101,7 +101,8 @@ impl fmt::Display for Decimal {
         }
         let digits = self.unscaled.magnitude().to_string();
         let scale = self.scale as usize;
-        let padded = if digits.len() <= scale { format!("{}{digits}", "0".repeat(scale + 1 - digits.len())) } else { digits };
+        let padded =
+            if digits.len() <= scale { format!("{}{digits}", "0".repeat(scale + 1 - digits.len())) } else { digits };
         let (whole, fraction) = padded.split_at(padded.len() - scale);
         let sign = if self.unscaled.sign() == Sign::Minus { "-" } else { "" };
         write!(f, "{sign}{whole}.{fraction}")

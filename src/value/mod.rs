@@ -243,7 +243,10 @@ impl fmt::Display for ColumnType {
         f.write_str(self.name())?;
         match *self {
             Self::Decimal { precision, scale } if precision != UNLIMITED => write!(f, "({precision}, {scale})"),
-            Self::Number { precision: n } | Self::String { length: n } | Self::Bytes { length: n } | Self::Bitmask { bits: n }
+            Self::Number { precision: n }
+            | Self::String { length: n }
+            | Self::Bytes { length: n }
+            | Self::Bitmask { bits: n }
                 if n != UNLIMITED =>
             {
                 write!(f, "({n})")

@@ -54,7 +54,12 @@ impl Date {
 impl Time {
     /// The time, if every part is in range.
     pub fn new(hour: u8, minute: u8, second: u8, nanos: u32) -> Option<Self> {
-        (hour < 24 && minute < 60 && second < 60 && nanos < NANOS_PER_SECOND).then_some(Self { hour, minute, second, nanos })
+        (hour < 24 && minute < 60 && second < 60 && nanos < NANOS_PER_SECOND).then_some(Self {
+            hour,
+            minute,
+            second,
+            nanos,
+        })
     }
 
     /// The same time with `precision` fractional digits; the rest is cut.
