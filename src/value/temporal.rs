@@ -49,6 +49,30 @@ impl Date {
         };
         ((-16384..=16383).contains(&year) && (1..=days).contains(&day)).then_some(Self { year, month, day })
     }
+
+    /// Reads `2024-02-29`, with a sign before years beyond four digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text),
+        };
+        let mut parts = digits.split('-');
+        let year: i32 = number(parts.next()?)?;
+        let (month, day) = (number(parts.next()?)?, number(parts.next()?)?);
+        parts.next().is_none().then(|| Self::new(sign * year, month, day)).flatten()
+    }
+
+    /// Days since 1970-01-01.
+    pub fn to_epoch_days(self) -> i64 {
+        // The year is taken to start in March, so that the leap day is its last.
+        let (year, month) = (i64::from(self.year), i64::from(self.month));
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(self.day) - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        era * 146_097 + day_of_era - 719_468
+    }
 }
 
 impl Time {
@@ -60,6 +84,19 @@ impl Time {
             second,
             nanos,
         })
+    }
+
+    /// Reads `10:20`, `10:20:30` and `10:20:30.123456789`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let mut parts = whole.split(':');
+        let (hour, minute) = (number(parts.next()?)?, number(parts.next()?)?);
+        let second = parts.next().map_or(Some(0), number)?;
+        if parts.next().is_some() || !(1..=9).contains(&fraction.len()) {
+            return None;
+        }
+        let unit = 10_u32.pow(9_u32.saturating_sub(u32::try_from(fraction.len()).ok()?));
+        Self::new(hour, minute, second, number::<u32>(fraction)?.checked_mul(unit)?)
     }
 
     /// The same time with `precision` fractional digits; the rest is cut.
@@ -74,10 +111,21 @@ impl Timestamp {
         (nanos < NANOS_PER_SECOND).then_some(Self { seconds, nanos })
     }
 
+    /// The point at a date and time of day in UTC.
+    pub fn from_utc(date: Date, time: Time) -> Self {
+        let of_day = (i64::from(time.hour) * 60 + i64::from(time.minute)) * 60 + i64::from(time.second);
+        Self { seconds: date.to_epoch_days() * 86_400 + of_day, nanos: time.nanos }
+    }
+
     /// The same point with `precision` fractional digits; the rest is cut.
     pub fn truncated(self, precision: u8) -> Self {
         Self { nanos: truncate_nanos(self.nanos, precision), ..self }
     }
+}
+
+/// A number of decimal digits only.
+fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 /// Keeps `precision` digits of a nanosecond count.
@@ -118,6 +166,28 @@ mod tests {
         assert!(Date::new(2023, 13, 1).is_none());
         assert!(Date::new(16384, 1, 1).is_none());
         assert!(Date::new(-16384, 1, 1).is_some());
+    }
+
+    #[test]
+    fn texts_are_read() {
+        assert_eq!(Date::parse("2024-02-29"), Date::new(2024, 2, 29));
+        assert_eq!(Date::parse("-0044-03-15"), Date::new(-44, 3, 15));
+        assert_eq!(Time::parse("10:20"), Time::new(10, 20, 0, 0));
+        assert_eq!(Time::parse("10:20:30.5"), Time::new(10, 20, 30, 500_000_000));
+        for bad in ["", "10", "10:20:30.", "10:20:30.1234567890", "1:2:3:4", "+1:02", "24:00"] {
+            assert_eq!(Time::parse(bad), None, "{bad}");
+        }
+        for bad in ["", "2024", "2024-02", "2024-02-30", "2024-02-03-04", "--1-01-01", "99999-01-01"] {
+            assert_eq!(Date::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_count_from_1970() {
+        for (text, days) in [("1970-01-01", 0), ("1969-12-31", -1), ("2000-03-01", 11017), ("2024-02-29", 19782)] {
+            assert_eq!(Date::parse(text).unwrap().to_epoch_days(), days, "{text}");
+        }
+        assert_eq!(Date::parse("0000-03-01").unwrap().to_epoch_days(), -719_468);
     }
 
     #[test]

@@ -1,1 +1,2 @@
 //! TODO-DOC
+pub mod ga;

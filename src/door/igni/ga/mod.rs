@@ -1,1 +1,3 @@
-//! TODO-DOC
+//! The GA dialect.
+pub mod hash;
+pub mod opcode;

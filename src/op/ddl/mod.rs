@@ -1,0 +1,273 @@
+//! The SQL that makes and changes tables.
+//!
+//! [`parse_script`] turns text into neutral [`Statement`]s. Names are already normalized in
+//! them: upper-cased unless they were quoted.
+
+mod literal;
+mod parse;
+
+pub use parse::parse_script;
+
+use crate::value::{ColumnType, Value};
+
+/// One SQL statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Statement {
+    /// CREATE TABLE.
+    CreateTable(CreateTable),
+    /// ALTER TABLE ... ADD COLUMN.
+    AddColumns {
+        /// The table.
+        table: TableName,
+        /// Whether a missing table is no error.
+        if_exists: bool,
+        /// The new columns.
+        columns: Vec<Column>,
+    },
+    /// ALTER TABLE ... DROP COLUMN.
+    DropColumns {
+        /// The table.
+        table: TableName,
+        /// Whether a missing table is no error.
+        if_exists: bool,
+        /// The columns' names.
+        columns: Vec<String>,
+    },
+    /// DROP TABLE.
+    DropTable {
+        /// The table.
+        table: TableName,
+        /// Whether a missing table is no error.
+        if_exists: bool,
+    },
+    /// A statement that is not run here.
+    Other {
+        /// What kind of statement it is.
+        class: Class,
+        /// Its first words, upper-cased.
+        what: String,
+    },
+}
+
+/// What a statement does, as far as its result has a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Answers rows.
+    Query,
+    /// Changes rows and answers how many.
+    Dml,
+    /// Changes tables and answers whether it did.
+    Ddl,
+    /// Begins or ends a transaction.
+    TransactionControl,
+}
+
+/// A table's name in a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    /// The schema, if one is named.
+    pub schema: Option<String>,
+    /// The name within its schema.
+    pub name: String,
+}
+
+/// CREATE TABLE.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTable {
+    /// The table.
+    pub table: TableName,
+    /// Whether an existing table of this name is no error.
+    pub if_not_exists: bool,
+    /// All columns, in table order.
+    pub columns: Vec<Column>,
+    /// The key columns' names, in key order.
+    pub key: Vec<String>,
+    /// The colocation columns' names; empty for those of the key.
+    pub colocate: Vec<String>,
+    /// The distribution zone, which is accepted and has no effect on one node.
+    pub zone: Option<String>,
+}
+
+/// A column of CREATE TABLE or ADD COLUMN.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: ColumnType,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// What a row gets that names no value for it; null if there is no DEFAULT.
+    pub default: Value<'static>,
+}
+
+impl Statement {
+    /// What the statement does.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Other { class, .. } => *class,
+            _ => Class::Ddl,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn one(text: &str) -> Statement {
+        let mut statements = parse_script(text).unwrap();
+        assert_eq!(statements.len(), 1, "{text}");
+        statements.remove(0)
+    }
+
+    fn create(text: &str) -> CreateTable {
+        match one(text) {
+            Statement::CreateTable(create) => create,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(text: &str) -> (Kind, String) {
+        let error = parse_script(text).unwrap_err();
+        (error.kind, error.message.into_owned())
+    }
+
+    #[test]
+    fn every_type_has_its_column() {
+        let create = create(
+            "CREATE TABLE T (ID BIGINT PRIMARY KEY, B BOOLEAN, I8 TINYINT, I16 SMALLINT, I32 INT, F32 REAL, \
+             F64 DOUBLE, DEC DECIMAL(20,5), D DATE, T TIME, TS TIMESTAMP(3), \
+             TSL TIMESTAMP WITH LOCAL TIME ZONE, U UUID, S VARCHAR, BIN VARBINARY(8))",
+        );
+        let types: Vec<_> = create.columns.iter().map(|c| c.kind.to_string()).collect();
+        assert_eq!(
+            types.join(" "),
+            "INT64 BOOLEAN INT8 INT16 INT32 FLOAT DOUBLE DECIMAL(20, 5) DATE TIME(0) DATETIME(3) TIMESTAMP(6) UUID \
+             STRING(65536) BYTES(8)"
+        );
+        assert_eq!(create.key, ["ID"]);
+        let synonyms = "CREATE TABLE T (A INTEGER PRIMARY KEY, B DOUBLE PRECISION, C NUMERIC(3), D DEC, \
+                        E CHARACTER VARYING(5), F FLOAT, G TIME(2) WITHOUT TIME ZONE, H BINARY VARYING)";
+        let types: Vec<_> = self::create(synonyms).columns.iter().map(|c| c.kind.to_string()).collect();
+        assert_eq!(
+            types.join(" "),
+            "INT32 DOUBLE DECIMAL(3, 0) DECIMAL(32767, 0) STRING(5) FLOAT TIME(2) BYTES(65536)"
+        );
+    }
+
+    #[test]
+    fn keys_come_in_three_forms() {
+        let form = "CREATE TABLE CAP2 (A INT, B VARCHAR, V VARCHAR DEFAULT 'dflt', W INT NOT NULL, PRIMARY KEY (B, A))";
+        let create = create(form);
+        assert_eq!(create.key, ["B", "A"]);
+        assert_eq!(create.columns[2].default, Value::Str("dflt".into()));
+        assert_eq!((create.columns[0].nullable, create.columns[3].nullable), (true, false));
+        let hash = "create table if not exists s.\"t\" (a int, b int, constraint pk primary key using sorted \
+                    (a desc nulls last, \"b\")) colocate by (a) zone \"z\" storage profile 'default'";
+        let create = self::create(hash);
+        assert_eq!(create.table, TableName { schema: Some("S".into()), name: "t".into() });
+        assert!(create.if_not_exists);
+        assert_eq!((create.key, create.colocate), (vec!["A".into(), "b".into()], vec!["A".to_string()]));
+        assert_eq!(create.zone.as_deref(), Some("z"));
+    }
+
+    #[test]
+    fn defaults_are_literals() {
+        let create = create(
+            "CREATE TABLE T (K INT PRIMARY KEY, A INT DEFAULT -5 NOT NULL, B DECIMAL(5,2) DEFAULT 1.255, \
+             C DATE DEFAULT DATE '2024-02-29', D VARBINARY DEFAULT X'01ff', E BOOLEAN DEFAULT TRUE, F INT DEFAULT NULL)",
+        );
+        let defaults: Vec<_> = create.columns.iter().map(|c| c.default.to_string()).collect();
+        assert_eq!(defaults.join(" "), "null -5 1.26 2024-02-29 0x01ff true null");
+        let (kind, text) = refused("CREATE TABLE T (K INT PRIMARY KEY, A TINYINT DEFAULT 200)");
+        assert_eq!(kind, Kind::SqlValidation);
+        assert_eq!(text, "Failed to validate query. Default value of column 'A': 200 is not a INT8 literal");
+        assert_eq!(refused("CREATE TABLE T (K UUID DEFAULT RAND_UUID PRIMARY KEY)").0, Kind::SqlValidation);
+    }
+
+    #[test]
+    fn tables_change_and_go() {
+        let Statement::AddColumns { columns, .. } = one("ALTER TABLE t ADD COLUMN (a INT, b VARCHAR(3) DEFAULT 'x')")
+        else {
+            panic!()
+        };
+        assert_eq!((columns.len(), columns[1].kind), (2, ColumnType::String { length: 3 }));
+        assert!(matches!(one("ALTER TABLE IF EXISTS t ADD a INT"), Statement::AddColumns { if_exists: true, .. }));
+        let dropped = Statement::DropColumns {
+            table: TableName { schema: Some("PUBLIC".into()), name: "T".into() },
+            if_exists: false,
+            columns: vec!["A".into(), "b".into()],
+        };
+        assert_eq!(one("alter table public.t drop column (a, \"b\")"), dropped);
+        let name = TableName { schema: None, name: "a\"b".into() };
+        assert_eq!(one("DROP TABLE IF EXISTS \"a\"\"b\";"), Statement::DropTable { table: name, if_exists: true });
+    }
+
+    #[test]
+    fn scripts_hold_many_statements() {
+        let script = "; DROP TABLE A; -- why\n CREATE TABLE A (K INT PRIMARY KEY);; /* b */ DROP TABLE B";
+        assert_eq!(parse_script(script).unwrap().len(), 3);
+        assert_eq!(parse_script(" ;; ").unwrap(), []);
+        assert_eq!(refused("DROP TABLE A DROP TABLE B").0, Kind::SqlParse);
+    }
+
+    #[test]
+    fn other_statements_are_told_apart() {
+        for (text, class) in [
+            ("SELECT * FROM T WHERE ID = ?", Class::Query),
+            ("(SELECT 1) UNION (SELECT 2)", Class::Query),
+            ("EXPLAIN SELECT 1", Class::Query),
+            ("INSERT INTO T (A) VALUES (?)", Class::Dml),
+            ("UPDATE T SET A = 1 WHERE B = 2", Class::Dml),
+            ("DELETE FROM T", Class::Dml),
+            ("CREATE ZONE Z WITH STORAGE_PROFILES='default'", Class::Ddl),
+            ("CREATE INDEX I ON T (A)", Class::Ddl),
+            ("KILL QUERY 'x'", Class::Ddl),
+            ("ALTER TABLE T ALTER COLUMN A SET DATA TYPE BIGINT", Class::Ddl),
+            ("START TRANSACTION", Class::TransactionControl),
+            ("COMMIT", Class::TransactionControl),
+        ] {
+            assert_eq!(one(text).class(), class, "{text}");
+            assert!(matches!(one(text), Statement::Other { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        let illegal = "Failed to parse query: Non-query expression encountered in illegal context. At line 1, column 1";
+        assert_eq!(refused("SELEC 1"), (Kind::SqlParse, illegal.into()));
+        let (kind, text) = refused("CREATE TABLE T (\n  A INT PRIMARY KEY");
+        assert_eq!(kind, Kind::SqlParse);
+        assert!(text.starts_with("Failed to parse query: Expected: ), found: EOF"), "{text}");
+        let (kind, text) = refused("DROP TABLE\n 5");
+        assert_eq!((kind, text.ends_with("At line 2, column 2")), (Kind::SqlParse, true), "{text}");
+        for bad in [
+            "CREATE TABLE",
+            "CREATE TABLE T ()",
+            "ALTER TABLE T",
+            "DROP TABLE 'T'",
+            "'",
+            "SELECT FROM WHERE",
+            "CREATE TABLE T (A INT PRIMARY KEY USING HASH (A))",
+            "CREATE TABLE T (A VARCHAR(x) PRIMARY KEY)",
+        ] {
+            assert_eq!(refused(bad).0, Kind::SqlParse, "{bad}");
+        }
+        for bad in [
+            "CREATE TABLE T (A INT)",
+            "CREATE TABLE T (A INT PRIMARY KEY, PRIMARY KEY (A))",
+            "CREATE TABLE T (A INT PRIMARY KEY, B INTERVAL)",
+            "CREATE TABLE T (A INT PRIMARY KEY, B TIME(10))",
+            "CREATE TABLE T (A VARCHAR(0) PRIMARY KEY)",
+            "CREATE TABLE T (A DECIMAL(0) PRIMARY KEY)",
+            "CREATE TABLE T (A TIMESTAMP WITH TIME ZONE PRIMARY KEY)",
+            "ALTER TABLE T ADD A INT PRIMARY KEY",
+        ] {
+            assert_eq!(refused(bad).0, Kind::SqlValidation, "{bad}");
+        }
+        let deep = format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000));
+        assert_eq!(refused(&deep).0, Kind::SqlParse);
+    }
+}
