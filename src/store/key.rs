@@ -41,7 +41,10 @@ pub fn push_element(key: &mut Key, element: &[u8], ty: ColumnType) -> Result<()>
         _ => push_value(key, &binary_tuple::decode(element, ty)?, ty),
     }
     if key.len() > KEY_BYTES_MAX {
-        return Err(Error::new(Kind::LimitExceeded, format!("the key takes {} bytes, the limit is {KEY_BYTES_MAX}", key.len())));
+        return Err(Error::new(
+            Kind::LimitExceeded,
+            format!("the key takes {} bytes, the limit is {KEY_BYTES_MAX}", key.len()),
+        ));
     }
     Ok(())
 }
@@ -163,18 +166,38 @@ mod tests {
         assert_ordered(&ints(&[-32768, -129, -1, 0, 255, 32767]), ColumnType::Int16);
         assert_ordered(&ints(&[i64::from(i32::MIN), -1, 0, 1, i64::from(i32::MAX)]), ColumnType::Int32);
         assert_ordered(&ints(&[i64::MIN, -300, -1, 0, 1, 300, i64::MAX]), ColumnType::Int64);
-        let doubles = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, 0.1, 1.5, f64::INFINITY, f64::NAN].map(Value::Double);
+        let doubles =
+            [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, 0.1, 1.5, f64::INFINITY, f64::NAN].map(Value::Double);
         assert_ordered(&doubles, ColumnType::Double);
-        let decimals = ["-1000", "-99.5", "-99.49", "-1", "-0.001", "0", "0.001", "0.01", "1", "1.01", "9.99", "10", "12345678901234567890"]
-            .map(|t| Value::Decimal(Decimal::parse(t).unwrap()));
+        let decimals = [
+            "-1000",
+            "-99.5",
+            "-99.49",
+            "-1",
+            "-0.001",
+            "0",
+            "0.001",
+            "0.01",
+            "1",
+            "1.01",
+            "9.99",
+            "10",
+            "12345678901234567890",
+        ]
+        .map(|t| Value::Decimal(Decimal::parse(t).unwrap()));
         assert_ordered(&decimals, ColumnType::Decimal { precision: 38, scale: 3 });
         let texts = ["", "\0", "\0\0", "\0a", "a", "a\0", "a\0b", "aa", "b", "é"].map(|t| Value::Str(t.into()));
         assert_ordered(&texts, ColumnType::String { length: UNLIMITED });
-        let dates = [(-5, 1, 1), (0, 1, 1), (1970, 1, 1), (1970, 1, 2), (1970, 2, 1)].map(|(y, m, d)| Value::Date(Date::new(y, m, d).unwrap()));
+        let dates = [(-5, 1, 1), (0, 1, 1), (1970, 1, 1), (1970, 1, 2), (1970, 2, 1)]
+            .map(|(y, m, d)| Value::Date(Date::new(y, m, d).unwrap()));
         assert_ordered(&dates, ColumnType::Date);
-        let points = [(-1, 0), (-1, 5), (0, 0), (0, 1), (9, 0)].map(|(seconds, nanos)| Value::Timestamp(Timestamp { seconds, nanos }));
+        let points = [(-1, 0), (-1, 5), (0, 0), (0, 1), (9, 0)]
+            .map(|(seconds, nanos)| Value::Timestamp(Timestamp { seconds, nanos }));
         assert_ordered(&points, ColumnType::Timestamp { precision: 9 });
-        assert_ordered(&[Value::Uuid(1 << 127), Value::Uuid(1 << 63), Value::Uuid(0), Value::Uuid(1)], ColumnType::Uuid);
+        assert_ordered(
+            &[Value::Uuid(1 << 127), Value::Uuid(1 << 63), Value::Uuid(0), Value::Uuid(1)],
+            ColumnType::Uuid,
+        );
     }
 
     #[test]
@@ -183,7 +206,10 @@ mod tests {
         let dec = |t| key(&Value::Decimal(Decimal::parse(t).unwrap()), ty);
         assert_eq!(dec("1.0"), dec("1.00"));
         assert_eq!(dec("100"), dec("1e2"));
-        assert_eq!(key(&Value::Double(f64::NAN), ColumnType::Double), key(&Value::Double(-f64::NAN), ColumnType::Double));
+        assert_eq!(
+            key(&Value::Double(f64::NAN), ColumnType::Double),
+            key(&Value::Double(-f64::NAN), ColumnType::Double)
+        );
     }
 
     #[test]

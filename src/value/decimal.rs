@@ -140,7 +140,10 @@ mod tests {
 
     #[test]
     fn normalizes_and_counts() {
-        assert_eq!(dec(&format!("12{}", "0".repeat(9000))).normalized(), Decimal { unscaled: BigInt::from(12), scale: -9000 });
+        assert_eq!(
+            dec(&format!("12{}", "0".repeat(9000))).normalized(),
+            Decimal { unscaled: BigInt::from(12), scale: -9000 }
+        );
         assert_eq!(dec("1000.0").normalized(), Decimal { unscaled: BigInt::from(1), scale: -3 });
         assert_eq!(dec("0.000").normalized(), Decimal { unscaled: BigInt::ZERO, scale: 0 });
         assert_eq!((dec("0").digits(), dec("-999").digits(), dec("12345678901234567890123").digits()), (1, 3, 23));

@@ -13,7 +13,7 @@ use std::fmt;
 pub const UNLIMITED: u32 = u32::MAX;
 
 /// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ColumnType {
     /// True or false.
     Boolean,

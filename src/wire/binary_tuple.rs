@@ -35,18 +35,25 @@ pub struct Tuple<'a> {
 impl<'a> Tuple<'a> {
     /// Reads the header; the offsets are checked, so that every element lies inside the bytes and none is left over.
     pub fn parse(bytes: &'a [u8], count: usize) -> Result<Self> {
-        let tuple = Self::trusted(bytes, count)
-            .ok_or_else(|| Error::protocol(format!("binary tuple of {} bytes is too short for {count} elements", bytes.len())))?;
+        let tuple = Self::trusted(bytes, count).ok_or_else(|| {
+            Error::protocol(format!("binary tuple of {} bytes is too short for {count} elements", bytes.len()))
+        })?;
         let mut previous = 0;
         for i in 0..count {
             let end = tuple.end(i).unwrap_or(usize::MAX);
             if end < previous || end > tuple.values.len() {
-                return Err(Error::protocol(format!("binary tuple: element {i} ends at {end}, outside {previous}..={}", tuple.values.len())));
+                return Err(Error::protocol(format!(
+                    "binary tuple: element {i} ends at {end}, outside {previous}..={}",
+                    tuple.values.len()
+                )));
             }
             previous = end;
         }
         if previous != tuple.values.len() {
-            return Err(Error::protocol(format!("binary tuple: {} bytes after the last element", tuple.values.len() - previous)));
+            return Err(Error::protocol(format!(
+                "binary tuple: {} bytes after the last element",
+                tuple.values.len() - previous
+            )));
         }
         Ok(tuple)
     }
@@ -275,8 +282,10 @@ pub fn decode(bytes: &[u8], ty: ColumnType) -> Result<Value<'_>> {
             _ => Value::Double(f64::from_le_bytes(bytes.try_into().map_err(|_| bad())?)),
         },
         ColumnType::Decimal { .. } | ColumnType::Number { .. } => {
-            let (scale, unscaled) = 
-                bytes.split_first_chunk::<2>().filter(|(_, rest)| (1..=DECIMAL_BYTES_MAX).contains(&rest.len())).ok_or_else(bad)?;
+            let (scale, unscaled) = bytes
+                .split_first_chunk::<2>()
+                .filter(|(_, rest)| (1..=DECIMAL_BYTES_MAX).contains(&rest.len()))
+                .ok_or_else(bad)?;
             Value::Decimal(Decimal {
                 unscaled: BigInt::from_signed_bytes_be(unscaled),
                 scale: i32::from(i16::from_le_bytes(*scale)),
@@ -308,7 +317,9 @@ pub fn decode(bytes: &[u8], ty: ColumnType) -> Result<Value<'_>> {
         }
         ColumnType::Bytes { .. } | ColumnType::Bitmask { .. } => Value::Bytes(Cow::Borrowed(strip_escape(bytes))),
         ColumnType::Period => {
-            let part = |range: std::ops::Range<usize>| bytes.get(range).and_then(decode_int).and_then(|v| i32::try_from(v).ok());
+            let part = |range: std::ops::Range<usize>| {
+                bytes.get(range).and_then(decode_int).and_then(|v| i32::try_from(v).ok())
+            };
             let w = match bytes.len() {
                 3 => 1,
                 6 => 2,
@@ -344,7 +355,8 @@ pub fn is_canonical(bytes: &[u8], ty: ColumnType) -> bool {
         }
         ColumnType::Bytes { length } => {
             let content = strip_escape(bytes);
-            content.len() <= length as usize && (content.len() == bytes.len() || content.first().is_none_or(|&b| b == EMPTY))
+            content.len() <= length as usize
+                && (content.len() == bytes.len() || content.first().is_none_or(|&b| b == EMPTY))
         }
         _ => false,
     }
@@ -465,7 +477,11 @@ mod tests {
             (Value::Time(time(123_456_000)), T::Time { precision: 9 }, "00 05 40 E2 E1 51 0A"),
             (Value::Time(time(123_456_789)), T::Time { precision: 9 }, "00 06 15 CD 5B 87 47 29"),
             (Value::Datetime(day, time(123_000_000)), T::Datetime { precision: 9 }, "00 07 5D D0 0F 7B 78 94 02"),
-            (Value::Timestamp(Timestamp { seconds: 1, nanos: 0 }), T::Timestamp { precision: 9 }, "00 08 01 00 00 00 00 00 00 00"),
+            (
+                Value::Timestamp(Timestamp { seconds: 1, nanos: 0 }),
+                T::Timestamp { precision: 9 },
+                "00 08 01 00 00 00 00 00 00 00",
+            ),
             (
                 Value::Timestamp(Timestamp { seconds: 1, nanos: 5 }),
                 T::Timestamp { precision: 9 },

@@ -1,0 +1,354 @@
+//! The catalog: which tables there are, and every schema version each of them ever had.
+//!
+//! A table stores its columns once, each with the version that added it and the version that dropped it; the schema
+//! versions follow from that. The catalog is persistent like the rest of the database value: a clone is a few reference
+//! counts. It changes only by a [`Change`], which is also what the commit log keeps.
+
+use super::column::Column;
+use super::schema::Schema;
+use crate::error::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The schema that an unqualified name belongs to.
+pub const PUBLIC: &str = "PUBLIC";
+/// Table ids start here, as those of users' tables do on a real node.
+const FIRST_TABLE_ID: u32 = 18;
+
+/// All tables.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    tables: imbl::OrdMap<u32, Arc<Table>>,
+    by_name: imbl::OrdMap<(Arc<str>, Arc<str>), u32>,
+    by_uuid: imbl::OrdMap<u128, u32>,
+    next_table_id: u32,
+    /// Identifies this store to clients that hold several connections; made once.
+    pub cluster_id: u128,
+}
+
+/// A table's definition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Table {
+    /// The id of today's dialect; never reused.
+    pub id: u32,
+    /// The id of the draft dialect, whose second half is `id`; never reused.
+    pub uuid: u128,
+    /// The SQL schema it belongs to.
+    pub schema_name: Arc<str>,
+    /// Its name in that schema.
+    pub name: Arc<str>,
+    /// The name the draft dialect shows: the one it was created with there, else `SCHEMA.NAME`.
+    pub draft_name: Arc<str>,
+    /// Whether tuples with unknown columns make the schema grow.
+    pub live: bool,
+    columns: Vec<Versioned>,
+    version: i32,
+    #[serde(skip)]
+    schemas: Vec<Arc<Schema>>,
+}
+
+/// A column and the versions it belongs to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Versioned {
+    column: Arc<Column>,
+    added: i32,
+    dropped: Option<i32>,
+}
+
+/// A change of the catalog.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Change {
+    /// A new table of schema version 1.
+    CreateTable(Box<NewTable>),
+    /// The table and its rows go.
+    DropTable {
+        /// The table.
+        id: u32,
+    },
+    /// One new schema version.
+    AlterTable {
+        /// The table.
+        id: u32,
+        /// Columns that come, with fresh ids.
+        add: Vec<Column>,
+        /// Ids of the columns that go.
+        drop: Vec<i64>,
+    },
+    /// The table becomes live or strict.
+    SetLive {
+        /// The table.
+        id: u32,
+        /// Whether it is live now.
+        live: bool,
+    },
+    /// The id of the store, made at its first start.
+    ClusterId(u128),
+}
+
+/// A table to be created; ids are assigned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewTable {
+    /// See [`Table::id`].
+    pub id: u32,
+    /// See [`Table::uuid`].
+    pub uuid: u128,
+    /// See [`Table::schema_name`].
+    pub schema_name: Arc<str>,
+    /// See [`Table::name`].
+    pub name: Arc<str>,
+    /// See [`Table::draft_name`].
+    pub draft_name: Arc<str>,
+    /// See [`Table::live`].
+    pub live: bool,
+    /// The columns, with ids from 1.
+    pub columns: Vec<Column>,
+}
+
+impl Table {
+    /// The newest schema version.
+    pub fn newest(&self) -> &Arc<Schema> {
+        // A table is made with version 1 and only gains versions.
+        self.schemas.last().unwrap_or_else(|| unreachable!("table {} has no schema", self.name))
+    }
+
+    /// A schema version, if the table ever had it.
+    pub fn schema(&self, version: i32) -> Option<&Arc<Schema>> {
+        self.schemas.get(usize::try_from(version).ok()?.checked_sub(1)?)
+    }
+
+    /// The id that a next column gets.
+    pub fn next_column_id(&self) -> i64 {
+        self.columns.last().map_or(1, |c| c.column.id + 1)
+    }
+
+    /// `SCHEMA.NAME`, as error texts show it.
+    pub fn qualified_name(&self) -> String {
+        format!("{}.{}", self.schema_name, self.name)
+    }
+
+    fn derive(&mut self) {
+        for version in self.schemas.len() as i32 + 1..=self.version {
+            let live = |c: &&Versioned| c.added <= version && c.dropped.is_none_or(|d| version < d);
+            let columns = self.columns.iter().filter(live).map(|c| Arc::clone(&c.column)).collect();
+            self.schemas.push(Arc::new(Schema::new(version, columns)));
+        }
+    }
+}
+
+impl Catalog {
+    /// A catalog without tables.
+    pub fn new() -> Self {
+        Self {
+            tables: imbl::OrdMap::new(),
+            by_name: imbl::OrdMap::new(),
+            by_uuid: imbl::OrdMap::new(),
+            next_table_id: FIRST_TABLE_ID,
+            cluster_id: 0,
+        }
+    }
+
+    /// All tables, by id.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
+    }
+
+    /// The table of this id.
+    pub fn table(&self, id: u32) -> Option<&Arc<Table>> {
+        self.tables.get(&id)
+    }
+
+    /// The table of this exact name.
+    pub fn table_by_name(&self, schema: &str, name: &str) -> Option<&Arc<Table>> {
+        self.table(*self.by_name.get(&(schema.into(), name.into()))?)
+    }
+
+    /// The table that the draft dialect calls so: `SCHEMA.NAME`, or `NAME` in PUBLIC.
+    pub fn table_by_draft_name(&self, name: &str) -> Option<&Arc<Table>> {
+        let (schema, name) = split_draft_name(name);
+        self.table_by_name(schema, name)
+    }
+
+    /// The table of this draft id.
+    pub fn table_by_uuid(&self, uuid: u128) -> Option<&Arc<Table>> {
+        self.table(*self.by_uuid.get(&uuid)?)
+    }
+
+    /// The id that a next table gets.
+    pub fn next_table_id(&self) -> u32 {
+        self.next_table_id
+    }
+
+    /// Applies a change, whose arguments were checked when it was made; a second check guards the replay of a log.
+    pub fn apply(&mut self, change: &Change) -> Result<()> {
+        match change {
+            Change::CreateTable(new) => self.create(new),
+            Change::DropTable { id } => {
+                let table = self.tables.remove(id).ok_or_else(|| unknown(*id))?;
+                self.by_name.remove(&(Arc::clone(&table.schema_name), Arc::clone(&table.name)));
+                self.by_uuid.remove(&table.uuid);
+                Ok(())
+            }
+            Change::AlterTable { id, add, drop } => self.update(*id, |table| {
+                table.version += 1;
+                let version = table.version;
+                for column in table.columns.iter_mut().filter(|c| drop.contains(&c.column.id)) {
+                    column.dropped = Some(version);
+                }
+                let added =
+                    add.iter().map(|c| Versioned { column: Arc::new(c.clone()), added: version, dropped: None });
+                table.columns.extend(added);
+                table.derive();
+            }),
+            Change::SetLive { id, live } => self.update(*id, |table| table.live = *live),
+            Change::ClusterId(id) => {
+                self.cluster_id = *id;
+                Ok(())
+            }
+        }
+    }
+
+    /// The catalog as bytes for a checkpoint.
+    pub fn encode(&self) -> Vec<u8> {
+        let image = Image {
+            next_table_id: self.next_table_id,
+            cluster_id: self.cluster_id,
+            tables: self.tables.values().map(|t| (**t).clone()).collect(),
+        };
+        serde_json::to_vec(&image).unwrap_or_default()
+    }
+
+    /// Reads what [`Catalog::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let image: Image = serde_json::from_slice(bytes)
+            .map_err(|e| Error::new(Kind::Internal, format!("the stored catalog cannot be read: {e}")))?;
+        let mut catalog = Self { next_table_id: image.next_table_id, cluster_id: image.cluster_id, ..Self::new() };
+        for mut table in image.tables {
+            if table.version < 1 {
+                return Err(Error::new(
+                    Kind::Internal,
+                    format!("the stored catalog has table {} without a version", table.name),
+                ));
+            }
+            table.derive();
+            catalog.insert(table);
+        }
+        Ok(catalog)
+    }
+
+    fn create(&mut self, new: &NewTable) -> Result<()> {
+        if self.table_by_name(&new.schema_name, &new.name).is_some() || self.tables.contains_key(&new.id) {
+            return Err(Error::new(
+                Kind::TableExists,
+                format!("Table with name '{}.{}' already exists.", new.schema_name, new.name),
+            ));
+        }
+        let columns = new.columns.iter().map(|c| Versioned { column: Arc::new(c.clone()), added: 1, dropped: None });
+        let mut table = Table {
+            id: new.id,
+            uuid: new.uuid,
+            schema_name: Arc::clone(&new.schema_name),
+            name: Arc::clone(&new.name),
+            draft_name: Arc::clone(&new.draft_name),
+            live: new.live,
+            columns: columns.collect(),
+            version: 1,
+            schemas: Vec::new(),
+        };
+        table.derive();
+        self.next_table_id = self.next_table_id.max(new.id + 1);
+        self.insert(table);
+        Ok(())
+    }
+
+    fn insert(&mut self, table: Table) {
+        self.by_name.insert((Arc::clone(&table.schema_name), Arc::clone(&table.name)), table.id);
+        self.by_uuid.insert(table.uuid, table.id);
+        self.tables.insert(table.id, Arc::new(table));
+    }
+
+    fn update(&mut self, id: u32, change: impl FnOnce(&mut Table)) -> Result<()> {
+        let table = self.tables.get_mut(&id).ok_or_else(|| unknown(id))?;
+        change(Arc::make_mut(table));
+        Ok(())
+    }
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Schema and object of a draft table name.
+pub fn split_draft_name(name: &str) -> (&str, &str) {
+    name.split_once('.').filter(|(schema, object)| !schema.is_empty() && !object.is_empty()).unwrap_or((PUBLIC, name))
+}
+
+fn unknown(id: u32) -> Error {
+    Error::new(Kind::TableIdUnknown, format!("Table does not exist: {id}"))
+}
+
+/// The catalog's stored form.
+#[derive(Serialize, Deserialize)]
+struct Image {
+    next_table_id: u32,
+    cluster_id: u128,
+    tables: Vec<Table>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::column::Default;
+    use super::*;
+    use crate::value::ColumnType;
+
+    /// A nullable or key column, for tests of other modules too.
+    pub(crate) fn column(id: i64, name: &str, ty: ColumnType, key: Option<u16>) -> Column {
+        Column { id, name: name.into(), ty, nullable: key.is_none(), default: Default::None, key, colocation: None }
+    }
+
+    fn table(catalog: &Catalog, name: &str) -> Change {
+        let columns = vec![column(1, "id", ColumnType::Int64, Some(0)), column(2, "v", ColumnType::Int8, None)];
+        let (schema, object) = split_draft_name(name);
+        Change::CreateTable(Box::new(NewTable {
+            id: catalog.next_table_id(),
+            uuid: u128::from(catalog.next_table_id()) << 64,
+            schema_name: schema.into(),
+            name: object.into(),
+            draft_name: name.into(),
+            live: true,
+            columns,
+        }))
+    }
+
+    #[test]
+    fn tables_come_go_and_keep_their_versions_through_a_checkpoint() {
+        let mut catalog = Catalog::new();
+        catalog.apply(&table(&catalog, "a")).unwrap();
+        catalog.apply(&table(&catalog, "S.b")).unwrap();
+        let twice = table(&catalog, "PUBLIC.a");
+        assert_eq!(catalog.apply(&twice).unwrap_err().kind, Kind::TableExists);
+        let id = catalog.table_by_draft_name("a").unwrap().id;
+        let before = catalog.clone();
+        catalog
+            .apply(&Change::AlterTable { id, add: vec![column(3, "w", ColumnType::Int8, None)], drop: vec![] })
+            .unwrap();
+        catalog.apply(&Change::AlterTable { id, add: vec![], drop: vec![2] }).unwrap();
+        assert_eq!(before.table(id).unwrap().newest().version, 1);
+
+        let mut again = Catalog::decode(&catalog.encode()).unwrap();
+        let names = |c: &Catalog, v| {
+            c.table(id).unwrap().schema(v).unwrap().columns.iter().map(|c| c.name.to_string()).collect::<Vec<_>>()
+        };
+        for c in [&catalog, &again] {
+            assert_eq!(names(c, 1), ["id", "v"]);
+            assert_eq!(names(c, 2), ["id", "v", "w"]);
+            assert_eq!(names(c, 3), ["id", "w"]);
+            assert!(c.table(id).unwrap().schema(4).is_none() && c.table(id).unwrap().schema(0).is_none());
+        }
+        again.apply(&Change::DropTable { id }).unwrap();
+        assert!(again.table_by_draft_name("a").is_none() && again.table_by_uuid(u128::from(id) << 64).is_none());
+        assert_eq!(again.next_table_id(), catalog.next_table_id());
+        assert_eq!(again.table_by_name("S", "b").unwrap().qualified_name(), "S.b");
+    }
+}

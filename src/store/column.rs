@@ -1,0 +1,202 @@
+//! A column, and which values it takes.
+
+use crate::config::DECIMAL_SCALE_MAX;
+use crate::error::{Error, Kind, Result};
+use crate::value::{ColumnType, Decimal, UNLIMITED, Value};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A column of a table. It never changes; a table changes by columns that come and go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Stable within the table, ascending in table order, never reused.
+    pub id: i64,
+    /// The name as stored: exact case, no quotes.
+    pub name: Arc<str>,
+    /// What values it holds.
+    pub ty: ColumnType,
+    /// Whether it may be null. Key columns may not.
+    pub nullable: bool,
+    /// What a tuple gets that brings no value.
+    pub default: Default,
+    /// The place in the key, from 0; `None` for a value column.
+    pub key: Option<u16>,
+    /// The place in the colocation key, from 0.
+    pub colocation: Option<u16>,
+}
+
+/// What a column holds when a tuple brings no value for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Default {
+    /// Null, if the column is nullable.
+    None,
+    /// This element of a binary tuple.
+    Element(Box<[u8]>),
+    /// A random UUID, made for each tuple.
+    RandomUuid,
+}
+
+impl Column {
+    /// The value as this column stores it: rounded or cut to its precision, of exactly its type.
+    ///
+    /// # Errors
+    /// `TypeMismatch`, `OutOfRange` and, for null where null is not allowed, `NotNull`; each names the column, its type
+    /// and the value.
+    pub fn accept<'a>(&self, value: Value<'a>) -> Result<Value<'a>> {
+        use ColumnType as T;
+        let value = match (self.ty, value) {
+            (_, Value::Null) if self.nullable => Value::Null,
+            (_, Value::Null) => return Err(self.null_refused()),
+            (T::Boolean, v @ Value::Bool(_)) | (T::Uuid, v @ Value::Uuid(_)) | (T::Float, v @ Value::Float(_)) => v,
+            (T::Date, v @ Value::Date(_))
+            | (T::Period, v @ Value::Period(..))
+            | (T::Duration, v @ Value::Duration(..)) => v,
+            (T::Double, v @ Value::Double(_)) => v,
+            (T::Int8, Value::Int(v)) => self.ranged(v, i64::from(i8::MIN), i64::from(i8::MAX))?,
+            (T::Int16, Value::Int(v)) => self.ranged(v, i64::from(i16::MIN), i64::from(i16::MAX))?,
+            (T::Int32, Value::Int(v)) => self.ranged(v, i64::from(i32::MIN), i64::from(i32::MAX))?,
+            (T::Int64, v @ Value::Int(_)) => v,
+            (T::Decimal { precision, scale }, Value::Decimal(v)) => self.rounded(&v, precision, scale)?,
+            (T::Number { precision }, Value::Decimal(v)) => self.rounded(&v, precision, 0)?,
+            (T::Time { precision }, Value::Time(t)) => Value::Time(t.truncated(precision)),
+            (T::Datetime { precision }, Value::Datetime(d, t)) => Value::Datetime(d, t.truncated(precision)),
+            (T::Timestamp { precision }, Value::Timestamp(t)) => Value::Timestamp(t.truncated(precision)),
+            (T::String { length }, Value::Str(s)) => {
+                if s.len() > length as usize && s.encode_utf16().count() > length as usize {
+                    return Err(self.too_long(&Value::Str(s), length, "characters"));
+                }
+                Value::Str(s)
+            }
+            (T::Bytes { length }, Value::Bytes(b)) if b.len() <= length as usize => Value::Bytes(b),
+            (T::Bytes { length }, v @ Value::Bytes(_)) => return Err(self.too_long(&v, length, "bytes")),
+            (T::Bitmask { bits }, Value::Bytes(b)) => self.mask(b, bits)?,
+            (_, v) => {
+                return Err(Error::new(
+                    Kind::TypeMismatch,
+                    format!("column {} is {}, but the value {v} is {}", self.name, self.ty, v.type_name()),
+                ));
+            }
+        };
+        Ok(value)
+    }
+
+    /// The error for a null, or no value, where the column needs one.
+    pub fn null_refused(&self) -> Error {
+        if self.key.is_some() {
+            return Error::new(Kind::MissingKey, format!("Missed key column: {}", self.name));
+        }
+        Error::new(Kind::NotNull, format!("column {} of type {} does not allow NULLs", self.name, self.ty))
+    }
+
+    fn ranged(&self, v: i64, min: i64, max: i64) -> Result<Value<'static>> {
+        if (min..=max).contains(&v) {
+            return Ok(Value::Int(v));
+        }
+        Err(Error::new(Kind::OutOfRange, format!("column {} is {}: {v} is outside {min}..={max}", self.name, self.ty)))
+    }
+
+    fn rounded(&self, v: &Decimal, precision: u32, scale: u32) -> Result<Value<'static>> {
+        let refused = |what: &str| {
+            Error::new(Kind::OutOfRange, format!("column {} is {}: the decimal {}{what}", self.name, self.ty, shown(v)))
+        };
+        if v.scale.unsigned_abs() > DECIMAL_SCALE_MAX {
+            return Err(refused(&format!(" has a scale beyond {DECIMAL_SCALE_MAX}")));
+        }
+        if precision == UNLIMITED && scale == UNLIMITED {
+            return Ok(Value::Decimal(v.clone()));
+        }
+        let v = v.rescaled(i32::try_from(scale).unwrap_or(i32::MAX));
+        if v.digits() > u64::from(precision) {
+            return Err(refused(&format!(" has more than {precision} digits")));
+        }
+        Ok(Value::Decimal(v))
+    }
+
+    fn mask<'a>(&self, bytes: Cow<'a, [u8]>, bits: u32) -> Result<Value<'a>> {
+        let used = bytes.iter().rposition(|&b| b != 0).map_or(0, |i| i + 1);
+        let highest = used
+            .checked_sub(1)
+            .and_then(|i| bytes.get(i))
+            .map_or(0, |b| (used as u64) * 8 - u64::from(b.leading_zeros()));
+        if highest > u64::from(bits) {
+            return Err(self.too_long(&Value::Bytes(bytes), bits, "bits"));
+        }
+        Ok(Value::Bytes(match bytes {
+            Cow::Borrowed(b) => Cow::Borrowed(b.get(..used).unwrap_or_default()),
+            Cow::Owned(mut b) => {
+                b.truncate(used);
+                Cow::Owned(b)
+            }
+        }))
+    }
+
+    fn too_long(&self, value: &Value<'_>, limit: u32, unit: &str) -> Error {
+        Error::new(
+            Kind::OutOfRange,
+            format!("Value too long [column={}, type={}, limit={limit} {unit}, value={value}]", self.name, self.ty),
+        )
+    }
+}
+
+/// A decimal for a message, cut where it would fill the screen.
+fn shown(v: &Decimal) -> String {
+    if v.unscaled.bits() > 512 { format!("of {} bits", v.unscaled.bits()) } else { v.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Time;
+
+    fn column(ty: ColumnType) -> Column {
+        Column { id: 1, name: "c".into(), ty, nullable: true, default: Default::None, key: None, colocation: None }
+    }
+
+    fn dec(text: &str) -> Value<'static> {
+        Value::Decimal(Decimal::parse(text).unwrap())
+    }
+
+    #[test]
+    fn values_are_cut_to_the_column() {
+        let two = column(ColumnType::Decimal { precision: 5, scale: 2 });
+        assert_eq!(two.accept(dec("1.005")).unwrap(), dec("1.01"));
+        assert_eq!(two.accept(dec("999.994")).unwrap(), dec("999.99"));
+        let t = |nanos| Value::Time(Time::new(1, 2, 3, nanos).unwrap());
+        assert_eq!(column(ColumnType::Time { precision: 3 }).accept(t(123_456_789)).unwrap(), t(123_000_000));
+        let mask = column(ColumnType::Bitmask { bits: 9 });
+        assert_eq!(mask.accept(Value::Bytes(vec![1, 1, 0].into())).unwrap(), Value::Bytes(vec![1, 1].into()));
+        assert!(mask.accept(Value::Bytes(vec![0, 2].into())).is_err());
+    }
+
+    #[test]
+    fn refusals_name_column_type_and_value() {
+        let cases = [
+            (ColumnType::Int8, Value::Int(300), Kind::OutOfRange, "300"),
+            (ColumnType::Int32, Value::Int(1 << 31), Kind::OutOfRange, "2147483648"),
+            (ColumnType::Int32, Value::Str("x".into()), Kind::TypeMismatch, "\"x\""),
+            (ColumnType::String { length: 2 }, Value::Str("abc".into()), Kind::OutOfRange, "\"abc\""),
+            (ColumnType::Bytes { length: 1 }, Value::Bytes(vec![1, 2].into()), Kind::OutOfRange, "0x0102"),
+            (ColumnType::Decimal { precision: 3, scale: 1 }, dec("100"), Kind::OutOfRange, "100"),
+            (ColumnType::Decimal { precision: 3, scale: 1 }, dec("1e99999"), Kind::OutOfRange, "scale"),
+            (ColumnType::Double, Value::Float(1.0), Kind::TypeMismatch, "1"),
+        ];
+        for (ty, value, kind, part) in cases {
+            let error = column(ty).accept(value).unwrap_err();
+            assert_eq!(error.kind, kind);
+            for needle in [part, "c", ty.name()] {
+                assert!(error.message.contains(needle), "{error} lacks {needle}");
+            }
+        }
+    }
+
+    #[test]
+    fn null_depends_on_the_column() {
+        let mut c = column(ColumnType::Int8);
+        assert_eq!(c.accept(Value::Null).unwrap(), Value::Null);
+        c.nullable = false;
+        assert_eq!(c.accept(Value::Null).unwrap_err().kind, Kind::NotNull);
+        c.key = Some(0);
+        assert_eq!(c.accept(Value::Null).unwrap_err().message, "Missed key column: c");
+    }
+}
