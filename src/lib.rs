@@ -14,6 +14,7 @@
 //! - [`server`] assembles them; [`fixture`] is the same server inside a test.
 //! - [`client`] is a small pipelining client, [`bench`] the load generator, [`trace`] the annotated frames.
 
+pub mod auth;
 pub mod bench;
 pub mod cli;
 pub mod client;
