@@ -10,6 +10,8 @@ pub const FRAME_BYTES_MAX: usize = 64 << 20;
 pub const MSGPACK_DEPTH_MAX: usize = 32;
 /// Values inside one msgpack value without fixed layout (options, extensions), counting nested ones.
 pub const MSGPACK_NODES_MAX: usize = 100_000;
+/// Extensions in one handshake.
+pub const HANDSHAKE_EXTENSIONS_MAX: usize = 64;
 /// Columns of one table.
 pub const COLUMNS_MAX: usize = 1024;
 /// Bytes of a table's or column's name.

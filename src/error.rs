@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Kind {
     /// The request's bytes do not follow the protocol.
     Protocol,
+    /// The client speaks another version of the protocol.
+    ProtocolVersion,
     /// No operation has this code.
     UnknownOperation,
     /// An argument is well-formed but not acceptable.

@@ -1,1 +1,4 @@
-//! TODO-DOC
+//! The dialect of Ignite 3.0.0-alpha3.
+
+pub mod codec;
+pub mod types;
