@@ -6,6 +6,10 @@ use std::time::Duration;
 
 /// The largest frame a client may send, in bytes.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
+/// The largest frame a client may send before its handshake is done, in bytes.
+pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 64 << 10;
+/// Bytes that one connection may buffer while all together are beyond [`Limits::buffered_bytes`].
+pub const CROWDED_BYTES: usize = 64 << 10;
 /// How deep arrays and maps may nest in one msgpack value.
 pub const MSGPACK_DEPTH_MAX: usize = 32;
 /// Values inside one msgpack value without fixed layout (options, extensions), counting nested ones.
@@ -107,6 +111,9 @@ pub struct Limits {
     pub resources: usize,
     /// Bytes waiting to be sent to one connection before it is no longer read.
     pub output_bytes: usize,
+    /// Bytes that all connections together buffer (unfinished frames, parked requests, answers not sent) before each is
+    /// cut down to [`CROWDED_BYTES`].
+    pub buffered_bytes: usize,
     /// How long a connection may take for its handshake.
     pub handshake: Duration,
     /// Bytes of commits that wait for the disk before requests wait too.
@@ -122,6 +129,7 @@ impl Default for Limits {
             connections: 10_000,
             resources: 1_000,
             output_bytes: 64 << 20,
+            buffered_bytes: 1 << 30,
             handshake: Duration::from_secs(10),
             log_backlog_bytes: 64 << 20,
             transaction: Duration::from_secs(30),

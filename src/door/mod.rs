@@ -10,6 +10,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::wire::msgpack::Reader;
+
 pub mod igni;
 
 /// A connection. Numbers are never reused, so a late answer to a closed connection finds nobody.
@@ -26,6 +28,13 @@ pub enum Flow {
     /// The request waits for a lock. The loop keeps the frame and runs it again when the engine names the connection
     /// and the frame's request id.
     Park,
+}
+
+/// The id of the request in `frame`: its second field, in every dialect.
+pub fn request_id(frame: &[u8]) -> Option<i64> {
+    let mut reader = Reader::new(frame);
+    reader.i64().ok()?;
+    reader.i64().ok()
 }
 
 /// The bytes of one connection that wait to be sent.
