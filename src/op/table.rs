@@ -1,0 +1,255 @@
+//! Creating, changing and dropping tables: the checks, then one change of the catalog.
+
+use crate::config::{COLUMNS_MAX, NAME_BYTES_MAX};
+use crate::error::{Error, Kind, Result};
+use crate::store::catalog::{Change, NewTable, Table};
+use crate::store::column::{Column, Default};
+use crate::store::engine::Engine;
+use crate::value::{ColumnType, Value};
+use crate::wire::binary_tuple;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A table to be created.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// The SQL schema.
+    pub schema: String,
+    /// The name in it.
+    pub name: String,
+    /// The name the draft dialect shows.
+    pub draft_name: String,
+    /// In table order.
+    pub columns: Vec<NewColumn>,
+    /// Names of the key columns, in key order.
+    pub key: Vec<String>,
+    /// Names of the colocation columns, in their order; empty for those of the key.
+    pub colocation: Vec<String>,
+    /// Whether tuples with unknown columns make the schema grow.
+    pub live: bool,
+}
+
+/// A column to be created.
+#[derive(Debug, Clone)]
+pub struct NewColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: ColumnType,
+    /// Whether it may be null; ignored for key columns, which may not.
+    pub nullable: bool,
+    /// What a tuple gets that brings no value.
+    pub default: NewDefault,
+}
+
+/// A default as a statement or an option gives it.
+#[derive(Debug, Clone)]
+pub enum NewDefault {
+    /// This value; null for none.
+    Value(Value<'static>),
+    /// A random UUID for each tuple.
+    RandomUuid,
+}
+
+/// Creates a table.
+///
+/// # Errors
+/// `TableExists`; `InvalidArgument` for names, keys and defaults that cannot be.
+pub fn create(engine: &mut Engine, create: &Create) -> Result<Arc<Table>> {
+    check_name("table", &create.name)?;
+    check_name("schema", &create.schema)?;
+    let catalog = engine.catalog();
+    if catalog.table_by_name(&create.schema, &create.name).is_some() {
+        return Err(Error::new(
+            Kind::TableExists,
+            format!("Table with name '{}.{}' already exists.", create.schema, create.name),
+        ));
+    }
+    let columns = columns(create)?;
+    let id = catalog.next_table_id();
+    let uuid = engine.random_uuid();
+    let new = NewTable {
+        id,
+        uuid,
+        schema_name: create.schema.as_str().into(),
+        name: create.name.as_str().into(),
+        draft_name: create.draft_name.as_str().into(),
+        live: create.live,
+        columns,
+    };
+    engine.change(&Change::CreateTable(Box::new(new)))?;
+    engine
+        .catalog()
+        .table(id)
+        .cloned()
+        .ok_or_else(|| Error::new(Kind::Internal, format!("table {id} vanished as it was created")))
+}
+
+/// Drops a table with its rows.
+pub fn drop(engine: &mut Engine, id: u32) -> Result<()> {
+    engine.change(&Change::DropTable { id }).map(|_| ())
+}
+
+/// Adds columns, in one new schema version.
+///
+/// # Errors
+/// `ColumnExists`; `InvalidArgument`; `NotNull` for a column that existing rows could not have.
+pub fn add_columns(engine: &mut Engine, table: &Table, columns: &[NewColumn]) -> Result<()> {
+    let add = new_columns(table, columns)?;
+    if let Some(column) = add.iter().find(|c| !c.nullable && c.default.element().is_none()) {
+        return Err(Error::new(
+            Kind::NotNull,
+            format!("column {} is NOT NULL without a default: the table's rows could not have it", column.name),
+        ));
+    }
+    engine.change(&Change::AlterTable { id: table.id, add, drop: Vec::new() }).map(|_| ())
+}
+
+/// Drops columns, in one new schema version.
+///
+/// # Errors
+/// `ColumnNotFound`; `InvalidArgument` for a key column.
+pub fn drop_columns(engine: &mut Engine, table: &Table, names: &[String]) -> Result<()> {
+    let newest = table.newest();
+    let mut ids = Vec::with_capacity(names.len());
+    for name in names {
+        let column = newest.position(name).and_then(|i| newest.columns.get(i)).ok_or_else(|| {
+            Error::new(
+                Kind::ColumnNotFound,
+                format!("Column with name '{name}' not found in table '{}'.", table.qualified_name()),
+            )
+        })?;
+        if column.key.is_some() || column.colocation.is_some() {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                format!("Deleting column '{name}' belonging to primary key is not allowed."),
+            ));
+        }
+        ids.push(column.id);
+    }
+    engine.change(&Change::AlterTable { id: table.id, add: Vec::new(), drop: ids }).map(|_| ())
+}
+
+/// Makes a table live or strict.
+pub fn set_live(engine: &mut Engine, id: u32, live: bool) -> Result<()> {
+    engine.change(&Change::SetLive { id, live }).map(|_| ())
+}
+
+/// The columns that a table gains, with the ids they get.
+pub fn new_columns(table: &Table, columns: &[NewColumn]) -> Result<Vec<Column>> {
+    let newest = table.newest();
+    let total = newest.columns.len() + columns.len();
+    if total > COLUMNS_MAX {
+        return Err(Error::new(
+            Kind::LimitExceeded,
+            format!("table {} would have {total} columns, the limit is {COLUMNS_MAX}", table.qualified_name()),
+        ));
+    }
+    let mut added = HashSet::new();
+    (table.next_column_id()..)
+        .zip(columns)
+        .map(|(id, new)| {
+            if newest.position(&new.name).is_some() || !added.insert(new.name.as_str()) {
+                return Err(Error::new(Kind::ColumnExists, format!("Column with name '{}' already exists.", new.name)));
+            }
+            column(id, new, None, None)
+        })
+        .collect()
+}
+
+fn columns(create: &Create) -> Result<Vec<Column>> {
+    if create.key.is_empty() {
+        return Err(Error::new(
+            Kind::InvalidArgument,
+            format!("Table without PRIMARY KEY is not supported: {}", create.name),
+        ));
+    }
+    if create.columns.len() > COLUMNS_MAX {
+        return Err(Error::new(
+            Kind::LimitExceeded,
+            format!("table {} would have {} columns, the limit is {COLUMNS_MAX}", create.name, create.columns.len()),
+        ));
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = create.columns.iter().find(|c| !names.insert(c.name.as_str())) {
+        return Err(Error::new(
+            Kind::ColumnExists,
+            format!("Column with name '{}' specified more than once.", twice.name),
+        ));
+    }
+    check_references(create, "Primary key", &create.key, &names)?;
+    check_references(create, "Colocation", &create.colocation, &names)?;
+    if let Some(outside) = create.colocation.iter().find(|c| !create.key.contains(c)) {
+        return Err(Error::new(Kind::InvalidArgument, format!("Colocation column '{outside}' is not part of PK.")));
+    }
+    let place = |list: &[String], name: &str| list.iter().position(|n| n == name).and_then(|i| u16::try_from(i).ok());
+    (1..)
+        .zip(&create.columns)
+        .map(|(id, new)| column(id, new, place(&create.key, &new.name), place(&create.colocation, &new.name)))
+        .collect()
+}
+
+fn check_references(create: &Create, what: &str, list: &[String], names: &HashSet<&str>) -> Result<()> {
+    let mut seen = HashSet::new();
+    for name in list {
+        if !names.contains(name.as_str()) {
+            return Err(Error::new(
+                Kind::ColumnNotFound,
+                format!("{what} column '{name}' is not a column of table {}.", create.name),
+            ));
+        }
+        if !seen.insert(name) {
+            return Err(Error::new(Kind::InvalidArgument, format!("{what} column '{name}' specified more than once.")));
+        }
+    }
+    Ok(())
+}
+
+fn column(id: i64, new: &NewColumn, key: Option<u16>, colocation: Option<u16>) -> Result<Column> {
+    check_name("column", &new.name)?;
+    if key.is_some() && matches!(new.ty, ColumnType::Period | ColumnType::Duration) {
+        return Err(Error::new(
+            Kind::InvalidArgument,
+            format!("column {} of type {} cannot be a key", new.name, new.ty),
+        ));
+    }
+    let mut column = Column {
+        id,
+        name: new.name.as_str().into(),
+        ty: new.ty,
+        nullable: new.nullable && key.is_none(),
+        default: Default::None,
+        key,
+        colocation,
+    };
+    column.default = match &new.default {
+        NewDefault::RandomUuid if matches!(new.ty, ColumnType::Uuid | ColumnType::String { .. }) => Default::RandomUuid,
+        NewDefault::RandomUuid => {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                format!("a random UUID cannot be the default of column {} of type {}", new.name, new.ty),
+            ));
+        }
+        NewDefault::Value(Value::Null) => Default::None,
+        NewDefault::Value(value) => {
+            let mut element = Vec::new();
+            binary_tuple::encode(&mut element, &column.accept(value.clone())?, new.ty);
+            Default::Element(element.into())
+        }
+    };
+    Ok(column)
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    match name.len() {
+        0 => Err(Error::new(Kind::InvalidArgument, format!("a {what} needs a name"))),
+        n if n > NAME_BYTES_MAX => {
+            let shown: String = name.chars().take(32).collect();
+            Err(Error::new(
+                Kind::LimitExceeded,
+                format!("the {what} name {shown}... has {n} bytes, the limit is {NAME_BYTES_MAX}"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
