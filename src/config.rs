@@ -29,6 +29,13 @@ pub const DECIMAL_SCALE_MAX: u32 = 32_767;
 /// Bytes of one encoded key.
 pub const KEY_BYTES_MAX: usize = 64 << 10;
 
+/// Fields of one frame that a trace takes apart; the bytes behind them are shown as one.
+pub const TRACE_FIELDS_MAX: usize = 10_000;
+/// Requests whose answers a trace waits for, per connection.
+pub const TRACE_PENDING_MAX: usize = 10_000;
+/// Schema versions a trace remembers, per connection.
+pub const TRACE_SCHEMAS_MAX: usize = 1_000;
+
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -192,13 +192,17 @@ fn extension<'a>(reader: &mut Reader<'a>, expected: i8) -> Result<Value<'a>> {
             let text = format!("Expected {} extension ({expected}), but got {kind}", ext_name(expected));
             return Err(Error::new(Kind::TypeMismatch, text));
         }
-        let value = payload_value(expected, payload)?;
+        let value = read_extension(expected, payload)?;
         reader.ext()?;
         Ok(value)
     })
 }
 
-fn payload_value(kind: i8, payload: &[u8]) -> Result<Value<'_>> {
+/// Reads the payload of an extension.
+///
+/// # Errors
+/// The payload is no value of the type, or no value has the type.
+pub fn read_extension(kind: i8, payload: &[u8]) -> Result<Value<'_>> {
     let len = payload.len();
     let wrong_len = |expected: &str| {
         Error::new(
@@ -240,7 +244,8 @@ fn payload_value(kind: i8, payload: &[u8]) -> Result<Value<'_>> {
             let point = Timestamp::new(i64::from_be_bytes(*seconds), nanos);
             Ok(Value::Timestamp(point.ok_or_else(|| no_such(format!("Timestamp with {nanos} nanoseconds")))?))
         }
-        _ => Ok(Value::Bytes(Cow::Borrowed(trimmed(payload)))),
+        ext::BITMASK => Ok(Value::Bytes(Cow::Borrowed(trimmed(payload)))),
+        _ => Err(Error::new(Kind::TypeMismatch, format!("extension {kind} is no value"))),
     }
 }
 

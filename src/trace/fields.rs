@@ -1,0 +1,181 @@
+//! A payload taken apart: which bytes are which field, and what they say.
+
+use crate::config::TRACE_FIELDS_MAX;
+use crate::door::igni::draft::codec::{ext, ext_name, read_extension};
+use crate::error::{Error, Result};
+use crate::value::Value;
+use crate::wire::msgpack::{Family, Reader};
+use std::ops::Range;
+
+/// One field of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its bytes, counted from the start of the payload.
+    pub bytes: Range<usize>,
+    /// What it is.
+    pub name: String,
+    /// What it says.
+    pub value: String,
+}
+
+/// Takes a payload apart from its start. A take that fails adds nothing.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    reader: Reader<'a>,
+    list: Vec<Field>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `payload`, none of them taken yet.
+    pub(super) fn new(payload: &'a [u8]) -> Self {
+        Self { reader: Reader::new(payload), list: Vec::new() }
+    }
+
+    /// Takes a field that `read` reads and `show` describes.
+    pub(super) fn take<T>(
+        &mut self,
+        name: impl Into<String>,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<T>,
+        show: impl FnOnce(&T) -> String,
+    ) -> Result<T> {
+        if self.list.len() >= TRACE_FIELDS_MAX {
+            return Err(Error::protocol(format!("more than {TRACE_FIELDS_MAX} fields")));
+        }
+        let start = self.reader.position();
+        let value = read(&mut self.reader)?;
+        let field = Field { bytes: start..self.reader.position(), name: name.into(), value: show(&value) };
+        self.list.push(field);
+        Ok(value)
+    }
+
+    /// Takes an integer.
+    pub(super) fn int(&mut self, name: impl Into<String>) -> Result<i64> {
+        self.take(name, Reader::i64, i64::to_string)
+    }
+
+    /// Takes text.
+    pub(super) fn str(&mut self, name: impl Into<String>) -> Result<&'a str> {
+        self.take(name, Reader::str, |text| show(&Value::Str((*text).into())))
+    }
+
+    /// Takes a nil, if one is next.
+    pub(super) fn nil_if_next(&mut self, name: &str) -> Result<bool> {
+        let is_nil = self.reader.clone().nil_if_next()?;
+        if is_nil {
+            self.take(name, Reader::nil, |()| "nil".to_owned())?;
+        }
+        Ok(is_nil)
+    }
+
+    /// Takes an array's header.
+    pub(super) fn array(&mut self, name: impl Into<String>) -> Result<usize> {
+        self.take(name, Reader::array, |n| format!("array of {n}"))
+    }
+
+    /// Takes a map's header.
+    pub(super) fn map(&mut self, name: impl Into<String>) -> Result<usize> {
+        self.take(name, Reader::map, |n| format!("map of {n}"))
+    }
+
+    /// Takes a value of any type; what a container holds becomes fields of its own.
+    pub(super) fn any(&mut self, name: &str) -> Result<()> {
+        self.reader.clone().skip()?;
+        self.tree(name)
+    }
+
+    fn tree(&mut self, name: &str) -> Result<()> {
+        match self.reader.family()? {
+            Family::Array => {
+                for i in 0..self.array(name)? {
+                    self.tree(&format!("{name}[{i}]"))?;
+                }
+            }
+            Family::Map => {
+                for i in 0..self.map(name)? {
+                    self.tree(&format!("{name}.key[{i}]"))?;
+                    self.tree(&format!("{name}.value[{i}]"))?;
+                }
+            }
+            _ => self.take(name, scalar, String::clone).map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    /// Whether everything is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reader.is_empty()
+    }
+
+    /// The next value's family.
+    pub(super) fn family(&self) -> Result<Family> {
+        self.reader.family()
+    }
+
+    /// Ends: what is left is one more field, which says why it was not taken apart.
+    pub(super) fn finish(mut self, outcome: Result<()>) -> Vec<Field> {
+        let (name, value) = match outcome {
+            Ok(()) => ("rest", "ignored".to_owned()),
+            Err(error) => ("malformed", error.message.into_owned()),
+        };
+        if !self.reader.is_empty() || name == "malformed" {
+            let start = self.reader.position();
+            let end = start + self.reader.rest().len();
+            self.list.push(Field { bytes: start..end, name: name.to_owned(), value });
+        }
+        self.list
+    }
+}
+
+/// A value as fields show it.
+pub(super) fn show(value: &Value<'_>) -> String {
+    match value {
+        Value::Null => "nil".to_owned(),
+        Value::Str(text) => format!("{:?}", text.chars().take(SHOWN_MAX).collect::<String>()),
+        value => value.to_string(),
+    }
+}
+
+/// Characters of a text that a field shows; the bytes are there in full.
+const SHOWN_MAX: usize = 64;
+
+/// Describes a table's id in the draft's form.
+pub(super) fn show_table_id(payload: &[u8]) -> String {
+    match payload.split_first_chunk::<16>() {
+        Some((uuid, local)) => {
+            let uuid = Value::Uuid(u128::from_be_bytes(*uuid));
+            match <[u8; 8]>::try_from(local) {
+                Ok(local) => format!("{uuid}/{}", i64::from_be_bytes(local)),
+                Err(_) => uuid.to_string(),
+            }
+        }
+        None => format!("{} bytes", payload.len()),
+    }
+}
+
+/// Reads a value that is no container, and describes it.
+fn scalar(reader: &mut Reader<'_>) -> Result<String> {
+    Ok(match reader.family()? {
+        Family::Nil => {
+            reader.nil()?;
+            "nil".to_owned()
+        }
+        Family::Boolean => reader.bool()?.to_string(),
+        Family::Integer => match reader.i64() {
+            Ok(value) => value.to_string(),
+            Err(_) => reader.u64()?.to_string(),
+        },
+        Family::Float32 => format!("{:?}", reader.f32()?),
+        Family::Float64 => format!("{:?}", reader.f64()?),
+        Family::String => show(&Value::Str(reader.str()?.into())),
+        Family::Binary => show(&Value::Bytes(reader.bin()?.into())),
+        Family::Extension => {
+            let (kind, payload) = reader.ext()?;
+            match (kind, read_extension(kind, payload)) {
+                (ext::TABLE_ID, _) => show_table_id(payload),
+                (_, Ok(value)) => format!("{} {value}", ext_name(kind)),
+                (_, Err(_)) => format!("ext {kind} {}", Value::Bytes(payload.into())),
+            }
+        }
+        family => return Err(Error::protocol(format!("{} is no value", family.name()))),
+    })
+}
