@@ -165,3 +165,237 @@ fn lock(engine: &mut Engine, id: TxId, ticket: Ticket, operation: &Operation) ->
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::op::resolve::{Resolver, grown, growth};
+    use crate::op::table::{self, Create, NewColumn, NewDefault};
+    use crate::op::tuple::{Many, NewTuple};
+    use crate::store::clock::{Clock, ManualClock};
+    use crate::store::database::Database;
+    use crate::value::{ColumnType, UNLIMITED, Value};
+    use smallvec::smallvec;
+    use std::time::Duration;
+
+    const STRING: ColumnType = ColumnType::String { length: UNLIMITED };
+
+    struct World {
+        engine: Engine,
+        clock: Arc<ManualClock>,
+        table: u32,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let clock = Arc::new(ManualClock::default());
+            let rng = fastrand::Rng::with_seed(1);
+            let mut engine = Engine::new(Database::new(), None, u64::MAX, Limits::default(), clock.clone(), rng);
+            let column = |name: &str, ty| NewColumn {
+                name: name.into(),
+                ty,
+                nullable: true,
+                default: NewDefault::Value(Value::Null),
+            };
+            let create = Create {
+                schema: "PUBLIC".into(),
+                name: "t".into(),
+                draft_name: "t".into(),
+                columns: vec![column("id", ColumnType::Int64), column("v", STRING)],
+                key: vec!["id".into()],
+                colocation: vec![],
+                live: true,
+            };
+            let table = table::create(&mut engine, &create).unwrap().id;
+            Self { engine, clock, table }
+        }
+
+        fn tuple(&mut self, id: i64, v: &str) -> NewTuple {
+            let schema = Arc::clone(self.engine.catalog().table(self.table).unwrap().newest());
+            let mut values = vec![Some(Value::Int(id)), Some(Value::Str(v.to_owned().into()))];
+            values.resize(schema.columns.len(), None);
+            Resolver::new(&schema).tuple(values.into_iter(), &mut self.engine.rng).unwrap()
+        }
+
+        fn key(&mut self, id: i64) -> Key {
+            self.tuple(id, "").key
+        }
+
+        fn run(&mut self, scope: Scope, request: i64, action: Action) -> Result<Outcome> {
+            let table = Arc::clone(self.engine.catalog().table(self.table).unwrap());
+            let ticket = Ticket { connection: 1, request };
+            execute(&mut self.engine, scope, ticket, Operation { table, grow: vec![], action })
+        }
+
+        fn upsert(&mut self, scope: Scope, request: i64, id: i64, v: &str) -> Result<Outcome> {
+            let tuple = self.tuple(id, v);
+            self.run(scope, request, Action::Upsert(smallvec![tuple]))
+        }
+
+        fn read(&mut self, scope: Scope, request: i64, id: i64) -> Result<Option<String>> {
+            let key = self.key(id);
+            let table = Arc::clone(self.engine.catalog().table(self.table).unwrap());
+            match self.run(scope, request, Action::Get(smallvec![key]))? {
+                Outcome::Done(Reply::Rows(rows)) => {
+                    Ok(rows[0].as_ref().map(|row| match table.newest().value(row, 1).unwrap() {
+                        Value::Str(s) => s.into_owned(),
+                        other => panic!("{other}"),
+                    }))
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn woken(&mut self) -> Vec<i64> {
+            self.engine.take_woken().iter().map(|t| t.request).collect()
+        }
+    }
+
+    fn done() -> Outcome {
+        Outcome::Done(Reply::Done)
+    }
+
+    #[test]
+    fn single_operations_do_what_they_say() {
+        let mut w = World::new();
+        let (a, b) = (w.tuple(1, "a"), w.tuple(1, "b"));
+        let c = w.tuple(2, "c");
+        let two: Many<NewTuple> = smallvec![a.clone(), c.clone()];
+        let run = |w: &mut World, action| match w.run(Scope::Single, 0, action).unwrap() {
+            Outcome::Done(reply) => reply,
+            Outcome::Waits => panic!("waits"),
+        };
+        assert_eq!(run(&mut w, Action::Replace(a.clone())), Reply::Bool(false));
+        assert_eq!(run(&mut w, Action::Insert(smallvec![a.clone()])), Reply::Skipped(vec![]));
+        assert_eq!(run(&mut w, Action::Insert(two.clone())), Reply::Skipped(vec![0]));
+        assert_eq!(run(&mut w, Action::ReplaceExact { old: b.clone(), new: b.clone() }), Reply::Bool(false));
+        assert_eq!(run(&mut w, Action::ReplaceExact { old: a.clone(), new: b.clone() }), Reply::Bool(true));
+        assert_eq!(run(&mut w, Action::GetAndUpsert(a.clone())), Reply::Row(Some(b.row.clone())));
+        assert_eq!(run(&mut w, Action::GetAndReplace(b.clone())), Reply::Row(Some(a.row.clone())));
+        assert_eq!(run(&mut w, Action::Contains(smallvec![a.key.clone(), c.key.clone()])), Reply::Bool(true));
+        assert_eq!(run(&mut w, Action::DeleteExact(two)), Reply::Skipped(vec![0]));
+        let nine = w.key(9);
+        assert_eq!(run(&mut w, Action::Delete(smallvec![nine.clone(), c.key.clone()])), Reply::Skipped(vec![0, 1]));
+        assert_eq!(run(&mut w, Action::GetAndDelete(nine)), Reply::Row(None));
+        assert_eq!(run(&mut w, Action::Stream(vec![(c.key.clone(), Some(c.row)), (b.key.clone(), None)])), Reply::Done);
+        assert_eq!(run(&mut w, Action::Contains(smallvec![b.key])), Reply::Bool(false));
+        assert_eq!(w.read(Scope::Single, 0, 2).unwrap().as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_live_schema_grows_with_the_tuple_or_not_at_all() {
+        let mut w = World::new();
+        w.upsert(Scope::Single, 0, 1, "old").unwrap();
+        let table = Arc::clone(w.engine.catalog().table(w.table).unwrap());
+        let extra = Value::Int(7);
+        let columns =
+            growth(&table, [("x", &extra, None), ("v", &extra, None), ("x", &extra, None)].into_iter()).unwrap();
+        assert_eq!(columns.iter().map(|c| (&*c.name, c.ty)).collect::<Vec<_>>(), [("x", ColumnType::Int64)]);
+        let schema = grown(&table, &columns);
+        let values = [Some(Value::Int(2)), None, Some(extra.clone())];
+        let tuple = Resolver::new(&schema).tuple(values.into_iter(), &mut w.engine.rng).unwrap();
+        let operation =
+            Operation { table: Arc::clone(&table), grow: columns, action: Action::Upsert(smallvec![tuple]) };
+        execute(&mut w.engine, Scope::Single, Ticket { connection: 1, request: 0 }, operation).unwrap();
+        let newest = Arc::clone(w.engine.catalog().table(w.table).unwrap());
+        assert_eq!(newest.newest().version, 2);
+        assert_eq!(w.read(Scope::Single, 0, 1).unwrap().as_deref(), Some("old"));
+
+        let text = Value::Str("x".into());
+        let refused = |named: Vec<(&str, &Value<'_>)>| {
+            growth(&newest, named.into_iter().map(|(n, v)| (n, v, None))).unwrap_err().kind
+        };
+        assert_eq!(refused(vec![("y", &Value::Null)]), Kind::LiveSchemaRefused);
+        assert_eq!(refused(vec![("y", &extra), ("y", &text)]), Kind::TypeMismatch);
+        table::set_live(&mut w.engine, newest.id, false).unwrap();
+        let strict = w.engine.catalog().table(w.table).unwrap();
+        let error = growth(strict, [("y", &extra, None)].into_iter()).unwrap_err();
+        assert!(error.kind == Kind::SchemaMismatch && error.message.contains("strict and has no column y"), "{error}");
+    }
+
+    #[test]
+    fn a_transaction_sees_its_own_writes_and_others_see_them_at_commit() {
+        let mut w = World::new();
+        w.upsert(Scope::Single, 0, 1, "old").unwrap();
+        let snapshot = w.engine.begin(true, None);
+        let tx = w.engine.begin(false, None);
+        assert_eq!(w.upsert(Scope::In(tx), 1, 1, "new").unwrap(), done());
+        assert_eq!(w.read(Scope::In(tx), 1, 1).unwrap().as_deref(), Some("new"));
+        assert_eq!(w.read(Scope::Single, 1, 1).unwrap().as_deref(), Some("old"));
+        w.engine.commit_transaction(tx).unwrap();
+        assert_eq!(w.read(Scope::Single, 1, 1).unwrap().as_deref(), Some("new"));
+        assert_eq!(w.read(Scope::In(snapshot), 1, 1).unwrap().as_deref(), Some("old"));
+        assert_eq!(w.upsert(Scope::In(snapshot), 1, 1, "x").unwrap_err().kind, Kind::WriteInReadOnlyTransaction);
+        assert_eq!(w.upsert(Scope::In(tx), 1, 1, "x").unwrap_err().kind, Kind::TransactionFinished);
+        assert!(w.engine.locks.is_empty());
+    }
+
+    #[test]
+    fn the_older_waits_the_younger_dies_and_single_operations_queue() {
+        let mut w = World::new();
+        let (old, young) = (w.engine.begin(false, None), w.engine.begin(false, None));
+        assert_eq!(w.upsert(Scope::In(young), 1, 1, "young").unwrap(), done());
+        assert_eq!(w.upsert(Scope::Single, 2, 1, "single").unwrap(), Outcome::Waits);
+        assert_eq!(w.upsert(Scope::In(old), 3, 1, "old").unwrap(), Outcome::Waits);
+        assert_eq!(w.upsert(Scope::In(old), 4, 2, "old").unwrap(), done());
+        let error = w.upsert(Scope::In(young), 5, 2, "young").unwrap_err();
+        assert_eq!(error.kind, Kind::LockConflict);
+        assert_eq!(w.engine.commit_transaction(young).unwrap_err().kind, Kind::LockConflict);
+        assert_eq!(w.woken(), [2]);
+        assert_eq!(w.upsert(Scope::Single, 2, 1, "single").unwrap(), done());
+        assert_eq!(w.woken(), [3]);
+        assert_eq!(w.upsert(Scope::In(old), 3, 1, "old").unwrap(), done());
+        w.engine.commit_transaction(old).unwrap();
+        assert_eq!(w.read(Scope::Single, 6, 1).unwrap().as_deref(), Some("old"));
+        assert!(w.engine.locks.is_empty());
+    }
+
+    #[test]
+    fn what_waits_too_long_is_told_so() {
+        let mut w = World::new();
+        let tx = w.engine.begin(false, Some(Duration::from_secs(100)));
+        w.upsert(Scope::In(tx), 1, 1, "x").unwrap();
+        assert_eq!(w.upsert(Scope::Single, 2, 1, "y").unwrap(), Outcome::Waits);
+        w.clock.advance(Duration::from_secs(31));
+        w.engine.tick(w.clock.now());
+        assert_eq!(w.woken(), [2]);
+        assert_eq!(w.upsert(Scope::Single, 2, 1, "y").unwrap_err().kind, Kind::LockTimeout);
+        w.clock.advance(Duration::from_secs(70));
+        w.engine.tick(w.clock.now());
+        assert_eq!(w.upsert(Scope::In(tx), 3, 1, "z").unwrap_err().kind, Kind::TransactionTimedOut);
+        assert!(w.engine.locks.is_empty());
+        w.engine.rollback(tx);
+        assert!(w.engine.transactions.is_empty());
+    }
+
+    #[test]
+    fn closing_a_connection_gives_up_its_places() {
+        let mut w = World::new();
+        let tx = w.engine.begin(false, None);
+        w.upsert(Scope::In(tx), 1, 1, "x").unwrap();
+        assert_eq!(w.upsert(Scope::Single, 2, 1, "y").unwrap(), Outcome::Waits);
+        w.engine.forget_waiting(1);
+        w.engine.rollback(tx);
+        assert!(w.engine.locks.is_empty() && w.woken().is_empty());
+        assert_eq!(w.read(Scope::Single, 3, 1).unwrap(), None);
+    }
+
+    #[test]
+    fn a_full_memory_refuses_writes_and_takes_deletes() {
+        let mut w = World::new();
+        w.upsert(Scope::Single, 0, 1, "x").unwrap();
+        let full = w.engine.database().bytes();
+        let db = w.engine.database().clone();
+        let rng = fastrand::Rng::with_seed(2);
+        w.engine = Engine::new(db, None, full, Limits::default(), w.clock.clone(), rng);
+        let error = w.upsert(Scope::Single, 0, 2, "y").unwrap_err();
+        assert!(error.kind == Kind::OutOfMemory && error.message.contains("--max-memory"), "{error}");
+        let key = w.key(1);
+        assert_eq!(
+            w.run(Scope::Single, 0, Action::Delete(smallvec![key])).unwrap(),
+            Outcome::Done(Reply::Skipped(vec![]))
+        );
+        assert_eq!(w.upsert(Scope::Single, 0, 2, "y").unwrap(), done());
+    }
+}
