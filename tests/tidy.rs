@@ -89,7 +89,9 @@ fn layers_use_only_what_is_below_them() {
 fn crates_are_named_only_where_they_belong() {
     let mut wrong = Vec::new();
     for (path, text) in sources("src") {
-        for (number, line) in product(&text).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (number, line) in
+            product(&text).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             for (name, places) in CRATES {
                 if line.contains(name) && !places.iter().any(|place| path.starts_with(place)) {
                     wrong.push(format!("{path}:{} names {name}", number + 1));

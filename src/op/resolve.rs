@@ -45,8 +45,8 @@ impl<'s> Resolver<'s> {
         self.builder.clear();
         for (column, value) in self.schema.columns.iter().zip(values) {
             match value {
-                Some(value) => self.builder.push(&column.accept(value)?, column.ty),
-                None => push_default(&mut self.builder, column, rng)?,
+                Some(value) => self.builder.push(&column.accept(value).map_err(|e| missed_key(e, column))?, column.ty),
+                None => push_default(&mut self.builder, column, rng).map_err(|e| missed_key(e, column))?,
             }
         }
         self.finish()
@@ -96,7 +96,8 @@ impl<'s> Resolver<'s> {
         let mut out = Key::new();
         for (column, value) in self.key_columns().zip(values) {
             self.bytes.clear();
-            binary_tuple::encode(&mut self.bytes, &column.accept(value)?, column.ty);
+            let value = column.accept(value).map_err(|e| missed_key(e, column))?;
+            binary_tuple::encode(&mut self.bytes, &value, column.ty);
             key::push_element(&mut out, &self.bytes, column.ty)?;
         }
         Ok(out)
@@ -142,6 +143,14 @@ impl<'s> Resolver<'s> {
             n if n <= 1 + 2 * count + 0xFFFF => 1,
             _ => 2,
         }
+    }
+}
+
+/// A null in a key column, as the draft dialect words it.
+fn missed_key(error: Error, column: &Column) -> Error {
+    match error.kind {
+        Kind::MissingKey => Error::new(Kind::MissingKey, format!("Missed key column: {}", column.name)),
+        _ => error,
     }
 }
 

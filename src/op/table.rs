@@ -93,15 +93,10 @@ pub fn drop(engine: &mut Engine, id: u32) -> Result<()> {
 /// Adds columns, in one new schema version.
 ///
 /// # Errors
-/// `ColumnExists`; `InvalidArgument`; `NotNull` for a column that existing rows could not have.
+/// `ColumnExists`; `InvalidArgument`. A NOT NULL column without default is accepted, as Ignite 3.1.0 does: rows that
+/// were there before read null.
 pub fn add_columns(engine: &mut Engine, table: &Table, columns: &[NewColumn]) -> Result<()> {
     let add = new_columns(table, columns)?;
-    if let Some(column) = add.iter().find(|c| !c.nullable && c.default.element().is_none()) {
-        return Err(Error::new(
-            Kind::NotNull,
-            format!("column {} is NOT NULL without a default: the table's rows could not have it", column.name),
-        ));
-    }
     engine.change(&Change::AlterTable { id: table.id, add, drop: Vec::new() }).map(|_| ())
 }
 

@@ -155,8 +155,15 @@ pub fn run(access: &mut impl Access, table: &Table, action: Action) -> Reply {
             }
             Reply::Row(old)
         }
-        Action::Delete(keys) => skipped(keys, |key| rows.delete(key)),
-        Action::DeleteExact(tuples) => skipped(tuples, |t| rows.equals(&t) && rows.delete(t.key)),
+        // What is skipped is decided before anything is deleted: a key that is named twice was there both times.
+        Action::Delete(keys) => {
+            let there: Many<bool> = keys.iter().map(|key| rows.exists(key)).collect();
+            skipped(keys.into_iter().zip(there), |(key, there)| there && (rows.delete(key) || there))
+        }
+        Action::DeleteExact(tuples) => {
+            let same: Many<bool> = tuples.iter().map(|t| rows.equals(t)).collect();
+            skipped(tuples.into_iter().zip(same), |(t, same)| same && (rows.delete(t.key) || same))
+        }
         Action::GetAndDelete(key) => {
             let old = rows.get(&key);
             if old.is_some() {
@@ -179,7 +186,7 @@ pub fn run(access: &mut impl Access, table: &Table, action: Action) -> Reply {
 }
 
 /// The places of the items that `done` refused.
-fn skipped<T>(items: Many<T>, mut done: impl FnMut(T) -> bool) -> Reply {
+fn skipped<T>(items: impl IntoIterator<Item = T>, mut done: impl FnMut(T) -> bool) -> Reply {
     Reply::Skipped(items.into_iter().enumerate().filter_map(|(i, item)| (!done(item)).then_some(i)).collect())
 }
 

@@ -83,10 +83,8 @@ impl Column {
 
     /// The error for a null, or no value, where the column needs one.
     pub fn null_refused(&self) -> Error {
-        if self.key.is_some() {
-            return Error::new(Kind::MissingKey, format!("Missed key column: {}", self.name));
-        }
-        Error::new(Kind::NotNull, format!("column {} of type {} does not allow NULLs", self.name, self.ty))
+        let kind = if self.key.is_some() { Kind::MissingKey } else { Kind::NotNull };
+        Error::new(kind, format!("Column '{}' does not allow NULLs", self.name))
     }
 
     fn ranged(&self, v: i64, min: i64, max: i64) -> Result<Value<'static>> {
@@ -134,7 +132,7 @@ impl Column {
     fn too_long(&self, value: &Value<'_>, limit: u32, unit: &str) -> Error {
         Error::new(
             Kind::OutOfRange,
-            format!("Value too long [column={}, type={}, limit={limit} {unit}, value={value}]", self.name, self.ty),
+            format!("Value too long [column='{}', type={}, limit={limit} {unit}, value={value}]", self.name, self.ty),
         )
     }
 }
@@ -197,6 +195,6 @@ mod tests {
         c.nullable = false;
         assert_eq!(c.accept(Value::Null).unwrap_err().kind, Kind::NotNull);
         c.key = Some(0);
-        assert_eq!(c.accept(Value::Null).unwrap_err().message, "Missed key column: c");
+        assert_eq!(c.accept(Value::Null).unwrap_err().kind, Kind::MissingKey);
     }
 }

@@ -207,6 +207,9 @@ mod tests {
         let tuple = Tuple::parse(&bytes, 3).unwrap();
         assert_eq!(&schema.key_of(&tuple).unwrap()[..], [0x81, 0x82]);
         let nulls = [0, 0, 0, 0];
-        assert_eq!(schema.key_of(&Tuple::parse(&nulls, 3).unwrap()).unwrap_err().message, "Missed key column: k1");
+        assert_eq!(
+            schema.key_of(&Tuple::parse(&nulls, 3).unwrap()).unwrap_err().message,
+            "Column 'k1' does not allow NULLs"
+        );
     }
 }
