@@ -41,6 +41,8 @@ pub const TRACE_SCHEMAS_MAX: usize = 1_000;
 pub struct Config {
     /// The addresses to listen on; port 0 picks one.
     pub listen: Vec<SocketAddr>,
+    /// More addresses to listen on, which speak plain TCP even if the others speak TLS.
+    pub listen_plain: Vec<SocketAddr>,
     /// Where the data lives.
     pub storage: Storage,
     /// When a write counts as acknowledged.
@@ -49,7 +51,7 @@ pub struct Config {
     pub init: Vec<PathBuf>,
     /// Who may connect.
     pub authentication: Authentication,
-    /// TLS of all listeners; plain TCP if none.
+    /// TLS of the listeners in `listen`; plain TCP if none.
     pub tls: Option<Tls>,
     /// Bytes that all rows and keys may take.
     pub max_memory: u64,
@@ -148,6 +150,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 10800))],
+            listen_plain: Vec::new(),
             storage: Storage::Memory,
             durability: Durability::Sync,
             init: Vec::new(),

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::net::{Clock, EventLoop, Handle};
+use crate::net::{Clock, EventLoop, Handle, Hooks};
 
 /// A server that is bound and loaded but does not answer yet.
 pub struct Server {
@@ -15,12 +15,12 @@ pub struct Server {
 impl Server {
     /// Binds the listeners and loads the data. Clients that connect from now on are answered once the server runs.
     pub fn new(config: &Config) -> Result<Self> {
-        Self::with_clock(config, Clock::default())
+        Self::with(config, Clock::default(), Hooks::default())
     }
 
-    /// As [`Self::new`], with a clock that the caller can move.
-    pub fn with_clock(config: &Config, clock: Clock) -> Result<Self> {
-        let event_loop = EventLoop::bind(config, clock)?;
+    /// As [`Self::new`], with a clock that the caller can move and with hooks.
+    pub fn with(config: &Config, clock: Clock, hooks: Hooks) -> Result<Self> {
+        let event_loop = EventLoop::bind(config, clock, hooks)?;
         Ok(Self { event_loop })
     }
 

@@ -23,6 +23,11 @@ pub(super) struct Args {
     #[arg(value_delimiter = ',', value_parser = address)]
     listen: Vec<SocketAddr>,
 
+    /// Address to listen on without TLS although --tls-cert is given. Can be given several times
+    #[arg(long, env = "FLINT_LISTEN_PLAIN", value_name = "ADDRESS", requires = "tls_cert")]
+    #[arg(value_delimiter = ',', value_parser = address)]
+    listen_plain: Vec<SocketAddr>,
+
     /// Directory of the data; created if it is missing
     #[arg(long, env = "FLINT_DATA_DIR", value_name = "DIR", default_value = "flint-data")]
     data_dir: PathBuf,
@@ -137,6 +142,7 @@ fn config(args: Args) -> Result<Config> {
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(Config {
         listen: args.listen,
+        listen_plain: args.listen_plain,
         storage: if args.in_memory { Storage::Memory } else { Storage::Directory(args.data_dir) },
         durability: args.durability,
         init: args.init,

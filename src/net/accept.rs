@@ -32,15 +32,20 @@ pub(crate) struct Listeners {
 struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    secure: bool,
     token: Token,
     ready: bool,
 }
 
 impl Listeners {
-    /// Listens on `addresses`; port 0 picks one. `token` numbers them.
-    pub(crate) fn bind(addresses: &[SocketAddr], registry: &Registry, token: impl Fn(usize) -> Token) -> Result<Self> {
+    /// Listens on `addresses`, each with whether it speaks TLS; port 0 picks one. `token` numbers them.
+    pub(crate) fn bind(
+        addresses: impl Iterator<Item = (SocketAddr, bool)>,
+        registry: &Registry,
+        token: impl Fn(usize) -> Token,
+    ) -> Result<Self> {
         let mut listeners = Vec::new();
-        for (n, &address) in addresses.iter().enumerate() {
+        for (n, (address, secure)) in addresses.enumerate() {
             let failed = |error: io::Error| {
                 let advice = match error.kind() {
                     io::ErrorKind::AddrInUse => {
@@ -55,7 +60,7 @@ impl Listeners {
             let mut socket = TcpListener::bind(address).map_err(failed)?;
             let address = socket.local_addr().map_err(failed)?;
             registry.register(&mut socket, token(n), Interest::READABLE).map_err(failed)?;
-            listeners.push(Listener { socket, address, token: token(n), ready: true });
+            listeners.push(Listener { socket, address, secure, token: token(n), ready: true });
         }
         Ok(Self { listeners, rest_until: None, troubled: false })
     }
@@ -87,8 +92,8 @@ impl Listeners {
         self.rest_until.filter(|_| self.listeners.iter().any(|listener| listener.ready))
     }
 
-    /// Accepts what waits, within bounds, and gives it to `take`.
-    pub(crate) fn accept(&mut self, now: Instant, mut take: impl FnMut(TcpStream, SocketAddr)) {
+    /// Accepts what waits, within bounds, and gives it to `take` with its peer and whether it speaks TLS.
+    pub(crate) fn accept(&mut self, now: Instant, mut take: impl FnMut(TcpStream, SocketAddr, bool)) {
         if self.rest_until.is_some_and(|until| until > now) {
             return;
         }
@@ -103,7 +108,7 @@ impl Listeners {
                         if std::mem::take(&mut self.troubled) {
                             log::info!("connections are accepted again");
                         }
-                        take(stream, peer);
+                        take(stream, peer, listener.secure);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.ready = false,
                     Err(error) if lies_with_client(&error) => {}

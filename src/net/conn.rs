@@ -10,7 +10,9 @@
 //! what still arrives until the client ends too or a short time is over.
 
 use std::io;
+use std::time::{Duration, Instant};
 
+use super::hooks::{Fault, Hooks};
 use super::stub::{Engine, Session};
 use super::timers::Due;
 use super::transport::{Received, Transport};
@@ -49,6 +51,8 @@ pub(crate) struct Conn<T> {
     /// Nothing more is taken: the server stops.
     stopping: bool,
     session_closed: bool,
+    /// A fault keeps the answers until then.
+    delayed_until: Option<Instant>,
     /// What the loop remembers about this connection.
     pub(crate) marks: Marks,
 }
@@ -62,8 +66,8 @@ pub(crate) struct Marks {
     pub(crate) dirty: bool,
     /// In the list of connections whose answers wait for the disk.
     pub(crate) held: bool,
-    /// The timer that was set because it ends.
-    pub(crate) ending: Option<Due>,
+    /// The timer that was set last.
+    pub(crate) due: Option<Due>,
     /// Bytes counted towards the buffers of all connections.
     pub(crate) buffered: usize,
 }
@@ -90,6 +94,8 @@ enum Phase {
 pub(crate) struct Turn<'a> {
     pub(crate) engine: &'a mut Engine,
     pub(crate) limits: &'a Limits,
+    pub(crate) hooks: &'a mut Hooks,
+    pub(crate) now: Instant,
     /// The buffers of all connections together are beyond their limit.
     pub(crate) crowded: bool,
 }
@@ -114,6 +120,7 @@ impl<T: Transport> Conn<T> {
             peer_done: false,
             stopping: false,
             session_closed: false,
+            delayed_until: None,
             marks: Marks::default(),
         }
     }
@@ -172,7 +179,7 @@ impl<T: Transport> Conn<T> {
 
     /// Sends what may be sent when the commits up to `durable` are durable.
     pub(crate) fn send(&mut self, durable: u64) {
-        while self.writable && matches!(self.phase, Phase::Open | Phase::Draining) {
+        while self.writable && self.delayed_until.is_none() && matches!(self.phase, Phase::Open | Phase::Draining) {
             let bytes = self.output.sendable(durable);
             let result = if bytes.is_empty() {
                 match self.transport.flush() {
@@ -200,10 +207,9 @@ impl<T: Transport> Conn<T> {
     }
 
     /// The disk failed: answers that claim what is not durable become errors.
-    pub(crate) fn fail_undurable(&mut self, durable: u64, error: &Error) {
+    pub(crate) fn fail_undurable(&mut self, durable: u64, error: &Error, hooks: &mut Hooks) {
         for request in self.output.cut_undurable(durable) {
-            self.session.fail(request, error, &mut self.output);
-            self.output.seal();
+            self.fail(request, error, hooks);
         }
     }
 
@@ -214,11 +220,10 @@ impl<T: Transport> Conn<T> {
     }
 
     /// The server cannot wait any longer: parked requests fail.
-    pub(crate) fn give_up(&mut self) {
+    pub(crate) fn give_up(&mut self, hooks: &mut Hooks) {
         let error = Error::new(Kind::Stopping, "the server is stopping; the request was not run");
         for parked in std::mem::take(&mut self.parked) {
-            self.session.fail(parked.request, &error, &mut self.output);
-            self.output.seal();
+            self.fail(parked.request, &error, hooks);
         }
         self.parked_bytes = 0;
         self.drain();
@@ -248,9 +253,20 @@ impl<T: Transport> Conn<T> {
         }
     }
 
-    /// What limits the rest of its life, if it ends.
-    pub(crate) fn ending(&self) -> Option<Due> {
+    /// A delayed answer may leave.
+    pub(crate) fn delay_is_over(&mut self, now: Instant) {
+        self.delayed_until = self.delayed_until.filter(|until| *until > now);
+    }
+
+    /// How long the answers are delayed from `now` on.
+    pub(crate) fn delay(&self, now: Instant) -> Duration {
+        self.delayed_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// The timer it needs next: what limits the rest of its life, or a delay.
+    pub(crate) fn due(&self) -> Option<Due> {
         match self.phase {
+            _ if self.delayed_until.is_some() => Some(Due::Delay),
             Phase::Draining => Some(Due::Drain),
             Phase::Lingering => Some(Due::Linger),
             Phase::Open | Phase::Gone => None,
@@ -287,9 +303,10 @@ impl<T: Transport> Conn<T> {
     }
 
     /// Rolls back what the session holds, once no request can come any more.
-    pub(crate) fn close_session(&mut self, engine: &mut Engine) {
+    pub(crate) fn close_session(&mut self, engine: &mut Engine, hooks: &mut Hooks) {
         if self.phase != Phase::Open && !std::mem::replace(&mut self.session_closed, true) {
             self.session.closed(engine);
+            hooks.closed(self.id);
         }
     }
 
@@ -305,13 +322,11 @@ impl<T: Transport> Conn<T> {
             self.run_input(share, turn);
         }
         if turn.crowded && self.input.capacity() > config::CROWDED_BYTES && !self.pending {
-            self.refuse(Error::new(
-                Kind::LimitExceeded,
-                format!(
-                    "a frame of {} bytes does not fit: all connections together buffer more than {} bytes",
-                    self.whole, turn.limits.buffered_bytes
-                ),
-            ));
+            let message = format!(
+                "a frame of {} bytes does not fit: all connections together buffer more than {} bytes",
+                self.whole, turn.limits.buffered_bytes
+            );
+            self.refuse(Error::new(Kind::LimitExceeded, message), turn);
         }
     }
 
@@ -360,10 +375,8 @@ impl<T: Transport> Conn<T> {
                 Next::Oversize(length) => {
                     let max = self.frame_bytes_max(turn);
                     let stage = if self.session.established() { "" } else { " before the handshake" };
-                    self.refuse(Error::new(
-                        Kind::LimitExceeded,
-                        format!("a frame of {length} bytes is above the limit of {max} bytes{stage}"),
-                    ));
+                    let message = format!("a frame of {length} bytes is above the limit of {max} bytes{stage}");
+                    self.refuse(Error::new(Kind::LimitExceeded, message), turn);
                 }
                 Next::Invalid(length) => {
                     log::debug!("connection {:?}: impossible frame length {length:#010x}", self.id);
@@ -375,8 +388,34 @@ impl<T: Transport> Conn<T> {
     }
 
     fn run_frame(&mut self, payload: &[u8], turn: &mut Turn<'_>) {
-        let flow = self.session.frame(turn.engine, payload, &mut self.output);
+        turn.hooks.received(self.id, payload);
+        let fault = if self.session.established() { turn.hooks.fault() } else { None };
+        let before = self.output.len();
+        let flow = match (&fault, door::request_id(payload)) {
+            (Some(Fault::DropBefore), _) => Flow::Close,
+            (Some(Fault::Error(error)), Some(request)) => {
+                self.session.fail(request, error, &mut self.output);
+                Flow::Continue
+            }
+            _ => self.session.frame(turn.engine, payload, &mut self.output),
+        };
         self.output.seal();
+        let flow = match fault {
+            Some(Fault::DropAfter) => {
+                self.output.truncate(before);
+                Flow::Close
+            }
+            Some(Fault::Truncate(bytes)) => {
+                self.output.truncate(self.output.len().min(before + bytes));
+                Flow::Close
+            }
+            Some(Fault::Delay(delay)) => {
+                self.delayed_until = Some(turn.now + delay);
+                flow
+            }
+            _ => flow,
+        };
+        turn.hooks.answered(self.id, self.output.tail(before));
         match flow {
             Flow::Continue => {}
             Flow::Close => self.drain(),
@@ -389,11 +428,20 @@ impl<T: Transport> Conn<T> {
         }
     }
 
+    fn fail(&mut self, request: i64, error: &Error, hooks: &mut Hooks) {
+        let before = self.output.len();
+        self.session.fail(request, error, &mut self.output);
+        self.output.seal();
+        hooks.answered(self.id, self.output.tail(before));
+    }
+
     /// Answers that what the peer sends cannot be taken, and ends.
-    fn refuse(&mut self, error: Error) {
+    fn refuse(&mut self, error: Error, turn: &mut Turn<'_>) {
         log::debug!("connection {:?}: {error}", self.id);
+        let before = self.output.len();
         self.session.bad_frame(&error, &mut self.output);
         self.output.seal();
+        turn.hooks.answered(self.id, self.output.tail(before));
         self.drain();
     }
 
@@ -437,6 +485,11 @@ impl<T: Transport> Conn<T> {
         match error.kind() {
             io::ErrorKind::WouldBlock => self.readable = false,
             io::ErrorKind::Interrupted => {}
+            // The peer broke the transport's rules; it was told.
+            io::ErrorKind::InvalidData => {
+                log::debug!("connection {:?}: {error}", self.id);
+                self.drain();
+            }
             _ => {
                 log::debug!("connection {:?}: cannot read: {error}", self.id);
                 self.phase = Phase::Gone;

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustls::ServerConfig;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
@@ -13,10 +14,12 @@ use super::accept::Listeners;
 use super::clock::Clock;
 use super::conn::{Conn, Turn};
 use super::handle::Handle;
+use super::hooks::Hooks;
 use super::slots::Slots;
 use super::stub::{Engine, Session};
 use super::timers::{Due, Timers};
-use crate::config::{Config, Limits};
+use super::tls::{self, Socket};
+use crate::config::{Config, Limits, Tls};
 use crate::door::{ConnId, Output};
 use crate::error::{Error, Kind, Result};
 
@@ -56,7 +59,9 @@ pub struct EventLoop {
     handle: Handle,
     listeners: Listeners,
     signals: Option<Signals>,
-    conns: Slots<Conn<TcpStream>>,
+    tls: Option<Certificates>,
+    hooks: Hooks,
+    conns: Slots<Conn<Socket>>,
     timers: Timers,
     limits: Limits,
     spin: Duration,
@@ -73,6 +78,12 @@ pub struct EventLoop {
     stop: Option<Stop>,
 }
 
+/// What the listeners speak TLS with, and where it was read.
+struct Certificates {
+    files: Tls,
+    config: Arc<ServerConfig>,
+}
+
 /// A stop under way.
 struct Stop {
     since: Instant,
@@ -81,17 +92,25 @@ struct Stop {
 
 impl EventLoop {
     /// Binds the listeners of `config`. Connections are accepted once [`Self::run`] runs.
-    pub fn bind(config: &Config, clock: Clock) -> Result<Self> {
+    pub fn bind(config: &Config, clock: Clock, hooks: Hooks) -> Result<Self> {
         let failed = |error: io::Error| Error::new(Kind::Internal, format!("cannot set up the event loop: {error}"));
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
-        let listeners = Listeners::bind(&config.listen, poll.registry(), |n| Token(LISTENER_0 - n))?;
+        let tls = match &config.tls {
+            Some(files) => Some(Certificates { files: files.clone(), config: tls::load(files)? }),
+            None => None,
+        };
+        let addresses = config.listen.iter().map(|&address| (address, tls.is_some()));
+        let addresses = addresses.chain(config.listen_plain.iter().map(|&address| (address, false)));
+        let listeners = Listeners::bind(addresses, poll.registry(), |n| Token(LISTENER_0 - n))?;
         Ok(Self {
             poll,
             handle: Handle::new(waker, clock.clone()),
             clock,
             listeners,
             signals: None,
+            tls,
+            hooks,
             conns: Slots::default(),
             timers: Timers::default(),
             limits: config.limits.clone(),
@@ -150,8 +169,8 @@ impl EventLoop {
             }
             self.expire(now);
             self.accept(now);
-            self.serve(&mut engine, &mut scratch);
-            self.wake(&mut engine);
+            self.serve(&mut engine, &mut scratch, now);
+            self.wake(&mut engine, now);
             engine.turn_end();
             self.send(&mut engine, &mut durable, now);
             if self.handle.stopping() && self.stop() {
@@ -202,7 +221,7 @@ impl EventLoop {
         let Some(signals) = &mut self.signals else { return };
         for signal in signals.pending() {
             match signal {
-                SIGHUP => {}
+                SIGHUP => self.tls.iter_mut().for_each(Certificates::reload),
                 _ if self.handle.stopping() => {
                     if let Some(stop) = &mut self.stop {
                         log::warn!("told to stop again: not waiting for requests");
@@ -222,6 +241,10 @@ impl EventLoop {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             match due {
                 Due::Handshake => conn.handshake_is_due(),
+                Due::Delay => {
+                    conn.delay_is_over(now);
+                    conn.marks.due = None;
+                }
                 Due::Drain => conn.drain_is_due(),
                 Due::Linger => conn.linger_is_due(),
             }
@@ -230,8 +253,11 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Instant) {
-        let Self { listeners, conns, poll, timers, limits, full, .. } = self;
-        listeners.accept(now, |mut stream, peer| {
+        let Self { listeners, conns, poll, timers, limits, full, tls, hooks, .. } = self;
+        listeners.accept(now, |mut stream, peer, secure| {
+            if hooks.refuses_connections() {
+                return;
+            }
             if conns.len() >= limits.connections {
                 if !std::mem::replace(full, true) {
                     log::warn!("connection of {peer} refused: {} are open, the limit", limits.connections);
@@ -243,7 +269,8 @@ impl EventLoop {
                 stream.set_nodelay(true)?;
                 let token = Token(id.0 as usize);
                 poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-                Ok::<_, io::Error>(Conn::new(id, stream, Session::new(id)))
+                let tls = tls.as_ref().filter(|_| secure).map(|tls| &tls.config);
+                Ok::<_, io::Error>(Conn::new(id, Socket::new(stream, tls)?, Session::new(id)))
             });
             match inserted {
                 Some(Ok(id)) => timers.add(now + limits.handshake, id, Due::Handshake),
@@ -254,19 +281,20 @@ impl EventLoop {
     }
 
     /// Gives every connection with work its share of the turn.
-    fn serve(&mut self, engine: &mut Engine, scratch: &mut [u8]) {
+    fn serve(&mut self, engine: &mut Engine, scratch: &mut [u8], now: Instant) {
         for id in std::mem::take(&mut self.queue) {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             conn.marks.queued = false;
             conn.lend(&mut self.spare);
-            let mut turn = Turn { engine, limits: &self.limits, crowded: self.buffered > self.limits.buffered_bytes };
+            let Self { limits, hooks, .. } = self;
+            let mut turn = Turn { engine, limits, hooks, now, crowded: self.buffered > limits.buffered_bytes };
             conn.receive(scratch, &mut turn);
             enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
         }
     }
 
     /// Runs parked requests whose waiting is over.
-    fn wake(&mut self, engine: &mut Engine) {
+    fn wake(&mut self, engine: &mut Engine, now: Instant) {
         for _ in 0..WAKE_ROUNDS_PER_TURN {
             let mut woken = std::mem::take(&mut self.woken);
             woken.extend(engine.take_woken());
@@ -276,7 +304,8 @@ impl EventLoop {
             for (id, request) in woken {
                 let Some(conn) = self.conns.get_mut(id) else { continue };
                 conn.lend(&mut self.spare);
-                let mut turn = Turn { engine, limits: &self.limits, crowded: false };
+                let Self { limits, hooks, .. } = self;
+                let mut turn = Turn { engine, limits, hooks, now, crowded: false };
                 conn.wake(request, &mut turn);
                 enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
             }
@@ -289,7 +318,7 @@ impl EventLoop {
         if let Some(error) = engine.failure() {
             for id in self.conns.ids() {
                 let Some(conn) = self.conns.get_mut(id) else { continue };
-                conn.fail_undurable(engine.durable(), &error);
+                conn.fail_undurable(engine.durable(), &error, &mut self.hooks);
                 enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
             }
         }
@@ -305,11 +334,12 @@ impl EventLoop {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             conn.marks.dirty = false;
             conn.send(*durable);
-            conn.close_session(engine);
-            if let Some(due) = conn.ending()
-                && conn.marks.ending.replace(due) != Some(due)
+            conn.close_session(engine, &mut self.hooks);
+            if let Some(due) = conn.due()
+                && conn.marks.due.replace(due) != Some(due)
             {
                 let time = match due {
+                    Due::Delay => conn.delay(now),
                     Due::Drain => DRAIN,
                     _ if self.stop.is_some() => LINGER_AT_STOP,
                     _ => LINGER,
@@ -333,7 +363,8 @@ impl EventLoop {
             if conn.is_held(*durable) {
                 enqueue(&mut self.held, &mut conn.marks.held, id);
             }
-            let turn = Turn { engine, limits: &self.limits, crowded: self.buffered > self.limits.buffered_bytes };
+            let Self { limits, hooks, .. } = self;
+            let turn = Turn { engine, limits, hooks, now, crowded: self.buffered > limits.buffered_bytes };
             if conn.has_work(&turn) {
                 enqueue(&mut self.queue, &mut conn.marks.queued, id);
             }
@@ -357,7 +388,7 @@ impl EventLoop {
                     let Some(conn) = self.conns.get_mut(id) else { continue };
                     conn.stop();
                     // Those that linger already get the shorter time too.
-                    conn.marks.ending = None;
+                    conn.marks.due = None;
                     enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
                 }
                 self.stop = Some(Stop { since: Instant::now(), gave_up: false });
@@ -367,7 +398,7 @@ impl EventLoop {
         if gave_up {
             for id in self.conns.ids() {
                 let Some(conn) = self.conns.get_mut(id) else { continue };
-                conn.give_up();
+                conn.give_up(&mut self.hooks);
                 enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
             }
         }
@@ -376,6 +407,18 @@ impl EventLoop {
             return true;
         }
         self.conns.len() == 0
+    }
+}
+
+impl Certificates {
+    fn reload(&mut self) {
+        match tls::load(&self.files) {
+            Ok(config) => {
+                self.config = config;
+                log::info!("certificates read again; connections that exist keep theirs");
+            }
+            Err(error) => log::error!("the old certificates stay in use: {error}"),
+        }
     }
 }
 

@@ -22,12 +22,15 @@ mod clock;
 mod conn;
 mod event_loop;
 mod handle;
+mod hooks;
 mod slots;
 mod stub;
 mod timers;
+mod tls;
 mod transport;
 
 pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use handle::Handle;
+pub use hooks::{Fault, Faults, Hooks, Observer};
 pub use stub::{Engine, Session};

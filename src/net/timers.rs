@@ -11,6 +11,8 @@ use crate::door::ConnId;
 pub(crate) enum Due {
     /// The handshake must be done.
     Handshake,
+    /// A delayed answer may leave.
+    Delay,
     /// A connection that ends must have sent its last answers.
     Drain,
     /// A connection that only discards must end.
