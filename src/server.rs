@@ -1,27 +1,41 @@
 //! Puts a server together: engine and event loop, started and stopped as one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::net::{Clock, EventLoop, Handle, Hooks};
+use crate::net::{EventLoop, Handle, Hooks};
+use crate::store::clock::{Clock, SystemClock};
+use crate::store::database::Database;
+use crate::store::engine::Engine;
+use crate::trace::Trace;
 
 /// A server that is bound and loaded but does not answer yet.
 pub struct Server {
     event_loop: EventLoop,
+    engine: Engine,
 }
 
 impl Server {
     /// Binds the listeners and loads the data. Clients that connect from now on are answered once the server runs.
     pub fn new(config: &Config) -> Result<Self> {
-        Self::with(config, Clock::default(), Hooks::default())
+        Self::with(config, Arc::new(SystemClock), Hooks::default())
     }
 
     /// As [`Self::new`], with a clock that the caller can move and with hooks.
-    pub fn with(config: &Config, clock: Clock, hooks: Hooks) -> Result<Self> {
-        let event_loop = EventLoop::bind(config, clock, hooks)?;
-        Ok(Self { event_loop })
+    pub fn with(config: &Config, clock: Arc<dyn Clock>, mut hooks: Hooks) -> Result<Self> {
+        if let Some(path) = &config.trace {
+            let trace = Trace::create(path).map_err(|error| {
+                Error::new(Kind::InvalidArgument, format!("cannot write the trace to {}: {error}", path.display()))
+            })?;
+            hooks.observers.push(Box::new(trace));
+        }
+        let event_loop = EventLoop::bind(config, Arc::clone(&clock), hooks)?;
+        let engine =
+            Engine::new(Database::new(), None, config.max_memory, config.limits.clone(), clock, fastrand::Rng::new());
+        Ok(Self { event_loop, engine })
     }
 
     /// The addresses listened on, in the order of the configuration, with the ports that were picked.
@@ -41,7 +55,7 @@ impl Server {
 
     /// Serves on this thread until the stop is asked for and done.
     pub fn run(self) -> Result<()> {
-        let _engine = self.event_loop.run(crate::net::Engine::new())?;
+        let _engine = self.event_loop.run(self.engine)?;
         Ok(())
     }
 

@@ -13,12 +13,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::hooks::{Fault, Hooks};
-use super::stub::{Engine, Session};
+use super::stub::Session;
 use super::timers::Due;
 use super::transport::{Received, Transport};
 use crate::config::{self, Limits};
 use crate::door::{self, ConnId, Flow, Output};
 use crate::error::{Error, Kind};
+use crate::store::engine::Engine;
 use crate::wire::frame::{self, Next, Partial};
 
 /// Frames of one connection that run in one turn of the loop.
@@ -173,7 +174,7 @@ impl<T: Transport> Conn<T> {
         let Some(place) = self.parked.iter().position(|parked| parked.request == request) else { return };
         let parked = self.parked.remove(place);
         self.parked_bytes -= parked.frame.len() + PARKED_OVERHEAD_BYTES;
-        self.run_frame(&parked.frame, turn);
+        self.run_frame(&parked.frame, None, turn);
         self.settle();
     }
 
@@ -348,7 +349,10 @@ impl<T: Transport> Conn<T> {
         if !self.magic_seen {
             match frame::magic(rest) {
                 None => return 0,
-                Some(true) => self.magic_seen = true,
+                Some(true) => {
+                    self.magic_seen = true;
+                    turn.hooks.received(self.id, &frame::MAGIC);
+                }
                 Some(false) => {
                     log::debug!("connection {:?}: wrong magic", self.id);
                     self.drain();
@@ -364,9 +368,12 @@ impl<T: Transport> Conn<T> {
             }
             match frame::next(rest, self.frame_bytes_max(turn)) {
                 Next::Frame(payload) => {
-                    rest = rest.get(frame::HEADER_BYTES + payload.len()..).unwrap_or_default();
+                    let (whole, behind) = rest.split_at(frame::HEADER_BYTES + payload.len());
+                    rest = behind;
                     *share -= 1;
-                    self.run_frame(payload, turn);
+                    turn.hooks.received(self.id, whole);
+                    let fault = if self.session.established() { turn.hooks.fault() } else { None };
+                    self.run_frame(payload, fault, turn);
                 }
                 Next::Partial(whole) => {
                     self.whole = whole;
@@ -387,9 +394,7 @@ impl<T: Transport> Conn<T> {
         if self.phase == Phase::Open { bytes.len() - rest.len() } else { bytes.len() }
     }
 
-    fn run_frame(&mut self, payload: &[u8], turn: &mut Turn<'_>) {
-        turn.hooks.received(self.id, payload);
-        let fault = if self.session.established() { turn.hooks.fault() } else { None };
+    fn run_frame(&mut self, payload: &[u8], fault: Option<Fault>, turn: &mut Turn<'_>) {
         let before = self.output.len();
         let flow = match (&fault, door::request_id(payload)) {
             (Some(Fault::DropBefore), _) => Flow::Close,

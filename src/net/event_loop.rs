@@ -6,22 +6,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use rustls::ServerConfig;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::accept::Listeners;
-use super::clock::Clock;
 use super::conn::{Conn, Turn};
 use super::handle::Handle;
 use super::hooks::Hooks;
 use super::slots::Slots;
-use super::stub::{Engine, Session};
+use super::stub::Session;
 use super::timers::{Due, Timers};
-use super::tls::{self, Socket};
-use crate::config::{Config, Limits, Tls};
+use super::tls::{Certificates, Socket};
+use crate::config::{Config, Limits};
 use crate::door::{ConnId, Output};
 use crate::error::{Error, Kind, Result};
+use crate::store::clock::{Clock, SystemClock};
+use crate::store::engine::Engine;
+use crate::store::tx::Ticket;
 
 /// Bytes read from one socket in one turn.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -55,7 +56,7 @@ const LISTENER_0: usize = usize::MAX - 2;
 /// The loop of one server.
 pub struct EventLoop {
     poll: Poll,
-    clock: Clock,
+    clock: Arc<dyn Clock>,
     handle: Handle,
     listeners: Listeners,
     signals: Option<Signals>,
@@ -70,18 +71,12 @@ pub struct EventLoop {
     dirty: Vec<ConnId>,
     held: Vec<ConnId>,
     /// Parked requests to run again.
-    woken: Vec<(ConnId, i64)>,
+    woken: Vec<Ticket>,
     spare: Vec<Output>,
     buffered: usize,
     full: bool,
     /// When the stop began.
     stop: Option<Stop>,
-}
-
-/// What the listeners speak TLS with, and where it was read.
-struct Certificates {
-    files: Tls,
-    config: Arc<ServerConfig>,
 }
 
 /// A stop under way.
@@ -92,12 +87,12 @@ struct Stop {
 
 impl EventLoop {
     /// Binds the listeners of `config`. Connections are accepted once [`Self::run`] runs.
-    pub fn bind(config: &Config, clock: Clock, hooks: Hooks) -> Result<Self> {
+    pub fn bind(config: &Config, clock: Arc<dyn Clock>, hooks: Hooks) -> Result<Self> {
         let failed = |error: io::Error| Error::new(Kind::Internal, format!("cannot set up the event loop: {error}"));
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
         let tls = match &config.tls {
-            Some(files) => Some(Certificates { files: files.clone(), config: tls::load(files)? }),
+            Some(files) => Some(Certificates::load(files)?),
             None => None,
         };
         let addresses = config.listen.iter().map(|&address| (address, tls.is_some()));
@@ -105,7 +100,7 @@ impl EventLoop {
         let listeners = Listeners::bind(addresses, poll.registry(), |n| Token(LISTENER_0 - n))?;
         Ok(Self {
             poll,
-            handle: Handle::new(waker, clock.clone()),
+            handle: Handle::new(waker),
             clock,
             listeners,
             signals: None,
@@ -149,7 +144,7 @@ impl EventLoop {
     pub fn run(mut self, mut engine: Engine) -> Result<Engine> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut scratch = vec![0; SCRATCH_BYTES];
-        let mut busy_until = Instant::now();
+        let mut busy_until = SystemClock.now();
         let mut durable = engine.durable();
         loop {
             let timeout = self.timeout(&engine, busy_until);
@@ -159,7 +154,7 @@ impl EventLoop {
                 Err(error) => return Err(Error::new(Kind::Internal, format!("the event loop failed: {error}"))),
             }
             if !self.spin.is_zero() && !events.is_empty() {
-                busy_until = Instant::now() + self.spin;
+                busy_until = SystemClock.now() + self.spin;
             }
             let now = self.clock.now();
             engine.tick(now);
@@ -184,7 +179,7 @@ impl EventLoop {
     fn timeout(&self, engine: &Engine, busy_until: Instant) -> Option<Duration> {
         let now = self.clock.now();
         let work = (!self.queue.is_empty() && !engine.backlogged()) || !self.woken.is_empty() || !self.dirty.is_empty();
-        if work || self.listeners.pending(now) || (!self.spin.is_zero() && Instant::now() < busy_until) {
+        if work || self.listeners.pending(now) || (!self.spin.is_zero() && SystemClock.now() < busy_until) {
             return Some(Duration::ZERO);
         }
         let stop = self.stop.as_ref().map(|_| now + Duration::from_millis(20));
@@ -269,7 +264,7 @@ impl EventLoop {
                 stream.set_nodelay(true)?;
                 let token = Token(id.0 as usize);
                 poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-                let tls = tls.as_ref().filter(|_| secure).map(|tls| &tls.config);
+                let tls = tls.as_ref().filter(|_| secure);
                 Ok::<_, io::Error>(Conn::new(id, Socket::new(stream, tls)?, Session::new(id)))
             });
             match inserted {
@@ -301,7 +296,8 @@ impl EventLoop {
             if woken.is_empty() {
                 return;
             }
-            for (id, request) in woken {
+            for Ticket { connection, request } in woken {
+                let id = ConnId(connection);
                 let Some(conn) = self.conns.get_mut(id) else { continue };
                 conn.lend(&mut self.spare);
                 let Self { limits, hooks, .. } = self;
@@ -381,8 +377,6 @@ impl EventLoop {
                 (stop.since, late && !std::mem::replace(&mut stop.gave_up, late))
             }
             None => {
-                // Deadlines must come, also those of a test that had stopped the clock.
-                self.clock.run();
                 self.listeners.close();
                 for id in self.conns.ids() {
                     let Some(conn) = self.conns.get_mut(id) else { continue };
@@ -391,7 +385,7 @@ impl EventLoop {
                     conn.marks.due = None;
                     enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
                 }
-                self.stop = Some(Stop { since: Instant::now(), gave_up: false });
+                self.stop = Some(Stop { since: SystemClock.now(), gave_up: false });
                 return false;
             }
         };
@@ -407,18 +401,6 @@ impl EventLoop {
             return true;
         }
         self.conns.len() == 0
-    }
-}
-
-impl Certificates {
-    fn reload(&mut self) {
-        match tls::load(&self.files) {
-            Ok(config) => {
-                self.config = config;
-                log::info!("certificates read again; connections that exist keep theirs");
-            }
-            Err(error) => log::error!("the old certificates stay in use: {error}"),
-        }
     }
 }
 

@@ -7,9 +7,8 @@ use std::sync::mpsc;
 use mio::Waker;
 use parking_lot::Mutex;
 
-use super::clock::Clock;
-use super::stub::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::store::engine::Engine;
 
 /// A way into the loop of one server. Cheap to clone; outlives the server.
 #[derive(Clone)]
@@ -25,13 +24,12 @@ struct Shared {
     commands: Mutex<Option<Vec<Command>>>,
     stop: AtomicBool,
     waker: Waker,
-    clock: Clock,
 }
 
 impl Handle {
-    pub(crate) fn new(waker: Waker, clock: Clock) -> Self {
+    pub(crate) fn new(waker: Waker) -> Self {
         let commands = Mutex::new(Some(Vec::new()));
-        Self { shared: Arc::new(Shared { commands, stop: AtomicBool::new(false), waker, clock }) }
+        Self { shared: Arc::new(Shared { commands, stop: AtomicBool::new(false), waker }) }
     }
 
     /// Runs `f` inside the loop and returns what it returns. The error is [`Kind::Stopping`]: the loop has ended.
@@ -57,11 +55,6 @@ impl Handle {
         if let Err(error) = self.shared.waker.wake() {
             log::error!("cannot wake the event loop: {error}");
         }
-    }
-
-    /// The loop's clock.
-    pub fn clock(&self) -> &Clock {
-        &self.shared.clock
     }
 
     pub(crate) fn stopping(&self) -> bool {

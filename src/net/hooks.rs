@@ -8,15 +8,30 @@ use parking_lot::Mutex;
 
 use crate::door::ConnId;
 use crate::error::Error;
+use crate::trace::{Direction, Trace};
 
 /// Sees the frames of all connections, on the loop's thread.
 pub trait Observer: Send {
-    /// A whole frame came, without its length.
-    fn received(&mut self, conn: ConnId, payload: &[u8]);
-    /// These bytes answer it, with the magic and the lengths; they may still have to wait for the disk.
+    /// The magic came, or a whole frame with its length.
+    fn received(&mut self, conn: ConnId, bytes: &[u8]);
+    /// These bytes answer, with the magic and the lengths; they may still have to wait for the disk.
     fn answered(&mut self, conn: ConnId, bytes: &[u8]);
     /// Nothing more of this connection.
     fn closed(&mut self, conn: ConnId);
+}
+
+impl Observer for Trace {
+    fn received(&mut self, conn: ConnId, bytes: &[u8]) {
+        self.bytes(conn, Direction::Client, bytes);
+    }
+
+    fn answered(&mut self, conn: ConnId, bytes: &[u8]) {
+        self.bytes(conn, Direction::Server, bytes);
+    }
+
+    fn closed(&mut self, conn: ConnId) {
+        Self::closed(self, conn);
+    }
 }
 
 /// What is added to a loop.
@@ -29,9 +44,9 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    pub(crate) fn received(&mut self, conn: ConnId, payload: &[u8]) {
+    pub(crate) fn received(&mut self, conn: ConnId, bytes: &[u8]) {
         for observer in &mut self.observers {
-            observer.received(conn, payload);
+            observer.received(conn, bytes);
         }
     }
 

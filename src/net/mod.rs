@@ -18,7 +18,6 @@
 //! disk, and when the buffers of all connections together pass their limit each gets a small share.
 
 mod accept;
-mod clock;
 mod conn;
 mod event_loop;
 mod handle;
@@ -29,8 +28,7 @@ mod timers;
 mod tls;
 mod transport;
 
-pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use handle::Handle;
 pub use hooks::{Fault, Faults, Hooks, Observer};
-pub use stub::{Engine, Session};
+pub use stub::Session;

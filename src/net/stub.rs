@@ -1,47 +1,7 @@
 //! Stand-ins.
-use std::time::Instant;
-
 use crate::door::{ConnId, Flow, Output};
 use crate::error::Error;
-
-/// Engine.
-pub struct Engine {
-    commit: u64,
-    durable: u64,
-}
-
-impl Engine {
-    /// New.
-    pub fn new() -> Self {
-        Self { commit: 0, durable: 0 }
-    }
-    /// Tick.
-    pub fn tick(&mut self, _now: Instant) {}
-    /// End.
-    pub fn turn_end(&mut self) {
-        self.durable = self.commit;
-    }
-    /// Durable.
-    pub fn durable(&self) -> u64 {
-        self.durable
-    }
-    /// Failure.
-    pub fn failure(&mut self) -> Option<Error> {
-        None
-    }
-    /// Backlogged.
-    pub fn backlogged(&self) -> bool {
-        false
-    }
-    /// Deadline.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        None
-    }
-    /// Woken.
-    pub fn take_woken(&mut self) -> Vec<(ConnId, i64)> {
-        Vec::new()
-    }
-}
+use crate::store::engine::Engine;
 
 /// Session.
 pub struct Session {
@@ -60,8 +20,7 @@ impl Session {
             self.established = true;
         }
         out.frame(|bytes| bytes.extend_from_slice(frame));
-        engine.commit += 1;
-        out.hold(engine.commit, 0);
+        out.hold(engine.commit(), 0);
         Flow::Continue
     }
     /// Fail.

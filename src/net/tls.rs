@@ -18,8 +18,31 @@ use super::transport::{Received, Transport};
 use crate::config::Tls;
 use crate::error::{Error, Kind, Result};
 
-/// Reads the certificates that `tls` names.
-pub(crate) fn load(tls: &Tls) -> Result<Arc<ServerConfig>> {
+/// What listeners speak TLS with, and where it was read.
+pub(crate) struct Certificates {
+    files: Tls,
+    config: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    /// Reads `files`.
+    pub(crate) fn load(files: &Tls) -> Result<Self> {
+        Ok(Self { files: files.clone(), config: load(files)? })
+    }
+
+    /// Reads the files again. Connections that exist keep what they began with.
+    pub(crate) fn reload(&mut self) {
+        match load(&self.files) {
+            Ok(config) => {
+                self.config = config;
+                log::info!("certificates read again");
+            }
+            Err(error) => log::error!("the old certificates stay in use: {error}"),
+        }
+    }
+}
+
+fn load(tls: &Tls) -> Result<Arc<ServerConfig>> {
     let refused = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
         Error::new(Kind::InvalidArgument, format!("{what} {} cannot be used: {error}", path.display()))
     };
@@ -74,10 +97,10 @@ pub(crate) struct TlsSocket {
 }
 
 impl Socket {
-    /// Plain without `config`.
-    pub(crate) fn new(stream: TcpStream, config: Option<&Arc<ServerConfig>>) -> io::Result<Self> {
-        let Some(config) = config else { return Ok(Self::Plain(stream)) };
-        let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    /// Plain without `certificates`.
+    pub(crate) fn new(stream: TcpStream, certificates: Option<&Certificates>) -> io::Result<Self> {
+        let Some(certificates) = certificates else { return Ok(Self::Plain(stream)) };
+        let tls = ServerConnection::new(Arc::clone(&certificates.config)).map_err(io::Error::other)?;
         Ok(Self::Tls(Box::new(TlsSocket { stream, tls, deaf: false, ended: false })))
     }
 }
