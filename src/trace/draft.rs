@@ -3,7 +3,7 @@
 //! Tuples carry bare values; which column each is stands in an answer to SCHEMAS_GET seen before. A [`Draft`] therefore
 //! remembers the schemas it saw and which request each answer belongs to, both up to a limit.
 
-use super::fields::{Field, Fields, show, show_table_id};
+use super::fields::{Field, Fields, show};
 use crate::config::{TRACE_PENDING_MAX, TRACE_SCHEMAS_MAX};
 use crate::door::igni::draft::codec::{self, ext};
 use crate::door::igni::draft::opcode::{Answer, Carries, Columns, Form, Opcode};
@@ -235,7 +235,7 @@ fn table_id(fields: &mut Fields<'_>) -> Result<TableId> {
                 (ext::TABLE_ID | ext::UUID, payload) => Ok(payload),
                 (kind, _) => Err(Error::protocol(format!("extension {kind} is no table id"))),
             },
-            |payload| show_table_id(payload),
+            |payload| codec::describe_table_id(payload),
         )
         .map(<[u8]>::to_vec)
 }

@@ -1,7 +1,7 @@
 //! A payload taken apart: which bytes are which field, and what they say.
 
 use crate::config::TRACE_FIELDS_MAX;
-use crate::door::igni::draft::codec::{ext, ext_name, read_extension};
+use crate::door::igni::draft::codec;
 use crate::error::{Error, Result};
 use crate::value::Value;
 use crate::wire::msgpack::{Family, Reader};
@@ -96,7 +96,7 @@ impl<'a> Fields<'a> {
                     self.tree(&format!("{name}.value[{i}]"))?;
                 }
             }
-            _ => self.take(name, scalar, String::clone).map(|_| ())?,
+            _ => self.take(name, codec::describe, String::clone).map(|_| ())?,
         }
         Ok(())
     }
@@ -137,45 +137,3 @@ pub(super) fn show(value: &Value<'_>) -> String {
 
 /// Characters of a text that a field shows; the bytes are there in full.
 const SHOWN_MAX: usize = 64;
-
-/// Describes a table's id in the draft's form.
-pub(super) fn show_table_id(payload: &[u8]) -> String {
-    match payload.split_first_chunk::<16>() {
-        Some((uuid, local)) => {
-            let uuid = Value::Uuid(u128::from_be_bytes(*uuid));
-            match <[u8; 8]>::try_from(local) {
-                Ok(local) => format!("{uuid}/{}", i64::from_be_bytes(local)),
-                Err(_) => uuid.to_string(),
-            }
-        }
-        None => format!("{} bytes", payload.len()),
-    }
-}
-
-/// Reads a value that is no container, and describes it.
-fn scalar(reader: &mut Reader<'_>) -> Result<String> {
-    Ok(match reader.family()? {
-        Family::Nil => {
-            reader.nil()?;
-            "nil".to_owned()
-        }
-        Family::Boolean => reader.bool()?.to_string(),
-        Family::Integer => match reader.i64() {
-            Ok(value) => value.to_string(),
-            Err(_) => reader.u64()?.to_string(),
-        },
-        Family::Float32 => format!("{:?}", reader.f32()?),
-        Family::Float64 => format!("{:?}", reader.f64()?),
-        Family::String => show(&Value::Str(reader.str()?.into())),
-        Family::Binary => show(&Value::Bytes(reader.bin()?.into())),
-        Family::Extension => {
-            let (kind, payload) = reader.ext()?;
-            match (kind, read_extension(kind, payload)) {
-                (ext::TABLE_ID, _) => show_table_id(payload),
-                (_, Ok(value)) => format!("{} {value}", ext_name(kind)),
-                (_, Err(_)) => format!("ext {kind} {}", Value::Bytes(payload.into())),
-            }
-        }
-        family => return Err(Error::protocol(format!("{} is no value", family.name()))),
-    })
-}

@@ -37,7 +37,7 @@ pub struct Request<'a> {
     pub client_code: i32,
     /// A bit mask, lowest bits first.
     pub features: &'a [u8],
-    /// Extensions in the order sent. A value that is no text is `None`; the draft's extensions are passed over.
+    /// Extensions in the order sent. A value that is no text is `None`.
     pub extensions: Vec<(&'a str, Option<&'a str>)>,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Request<'a> {
         let (client_code, features) = head(reader)?;
         *dialect = detect(reader).inspect_err(|_| *dialect = Dialect::Ga)?;
         let extensions = match dialect {
-            Dialect::Draft => skip_map(reader)?,
+            Dialect::Draft => map(reader)?,
             Dialect::Ga => pairs(reader)?,
         };
         Ok(Self { dialect: *dialect, client_code, features, extensions })
@@ -108,11 +108,31 @@ fn detect(reader: &Reader<'_>) -> Result<Dialect> {
     }
 }
 
-fn skip_map<'a>(reader: &mut Reader<'a>) -> Result<Vec<(&'a str, Option<&'a str>)>> {
-    if !reader.is_empty() {
-        reader.skip()?;
+/// The draft's map. What is not text is passed over, also what is beyond the limit.
+fn map<'a>(reader: &mut Reader<'a>) -> Result<Vec<(&'a str, Option<&'a str>)>> {
+    let mut pairs = Vec::new();
+    if reader.is_empty() {
+        return Ok(pairs);
     }
-    Ok(Vec::new())
+    reader.clone().skip()?;
+    for _ in 0..reader.map()? {
+        let (key, value) = (text(reader)?, text(reader)?);
+        if let Some(key) = key
+            && pairs.len() < HANDSHAKE_EXTENSIONS_MAX
+        {
+            pairs.push((key, value));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The next value, if it is text; else it is passed over.
+fn text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>> {
+    if reader.family()? == Family::String {
+        return reader.str().map(Some);
+    }
+    reader.skip()?;
+    Ok(None)
 }
 
 fn pairs<'a>(reader: &mut Reader<'a>) -> Result<Vec<(&'a str, Option<&'a str>)>> {
@@ -123,13 +143,7 @@ fn pairs<'a>(reader: &mut Reader<'a>) -> Result<Vec<(&'a str, Option<&'a str>)>>
     let mut pairs = Vec::with_capacity(count);
     for _ in 0..count {
         let key = reader.str()?;
-        let value = if reader.family()? == Family::String {
-            Some(reader.str()?)
-        } else {
-            reader.skip()?;
-            None
-        };
-        pairs.push((key, value));
+        pairs.push((key, text(reader)?));
     }
     Ok(pairs)
 }
@@ -191,8 +205,9 @@ mod tests {
         let java = parse(&[3, 0, 0, 2, 0xc4, 2, 0xcf, 0x0f, 0]).unwrap();
         assert_eq!((java.dialect, java.features), (Dialect::Ga, &[0xcf, 0x0f][..]));
         assert_eq!(parse(&[3, 0, 0, 4, 0xc4, 1, 4, 0]).unwrap().client_code, 4);
-        // The draft with features and an extension that it passes over.
-        assert_eq!(parse(&[3, 0, 0, 2, 0xc4, 1, 1, 0x81, 0xa3, b'f', b'o', b'o', 1]).unwrap().dialect, Dialect::Draft);
+        // The draft with features and an extension.
+        let draft = parse(&[3, 0, 0, 2, 0xc4, 1, 1, 0x81, 0xa3, b'f', b'o', b'o', 1]).unwrap();
+        assert_eq!((draft.dialect, draft.extensions), (Dialect::Draft, vec![("foo", None)]));
     }
 
     #[test]

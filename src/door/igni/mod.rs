@@ -1,5 +1,115 @@
 //! The Ignite thin-client protocol in its two dialects.
+//!
+//! A [`Session`] is the door's side of one connection. Its first frame decides the dialect; a draft client that is
+//! refused may try again on the same connection, and gets the magic again too.
 
 pub mod draft;
 pub mod ga;
 pub mod handshake;
+
+use self::draft::Draft;
+use self::handshake::{Dialect, Refusal, Request};
+use super::{ConnId, Flow, Output};
+use crate::auth::Users;
+use crate::error::{Error, Result};
+use crate::store::engine::Engine;
+use crate::wire::frame::MAGIC;
+use std::sync::Arc;
+
+/// One connection.
+pub struct Session {
+    id: ConnId,
+    users: Option<Arc<Users>>,
+    state: State,
+}
+
+enum State {
+    /// Before a handshake was accepted.
+    Handshake,
+    Draft(Draft),
+}
+
+impl Session {
+    /// A connection that has not said anything. Everybody may use it if there are no `users`.
+    pub fn new(id: ConnId, users: Option<Arc<Users>>) -> Self {
+        Self { id, users, state: State::Handshake }
+    }
+
+    /// Runs one frame and appends what it is answered. After [`Flow::Park`] nothing was, and the same frame is to be run
+    /// again later.
+    pub fn frame(&mut self, engine: &mut Engine, frame: &[u8], out: &mut Output) -> Flow {
+        match &mut self.state {
+            State::Draft(draft) => draft.frame(engine, frame, out),
+            State::Handshake => self.greet(engine, frame, out),
+        }
+    }
+
+    /// Answers a request with an error after all: what its answer claimed was lost with the disk.
+    pub fn fail(&mut self, request: i64, error: &Error, out: &mut Output) {
+        match &mut self.state {
+            State::Draft(draft) => draft.fail(request, error, out),
+            State::Handshake => {}
+        }
+    }
+
+    /// Answers bytes that are no frame, where the protocol has an answer for that; the connection ends.
+    pub fn bad_frame(&mut self, error: &Error, out: &mut Output) -> Flow {
+        match &mut self.state {
+            State::Draft(draft) => draft.bad_frame(error, out),
+            State::Handshake => {
+                out.raw(&MAGIC);
+                out.frame(|bytes| handshake::refuse_draft(bytes, error));
+            }
+        }
+        Flow::Close
+    }
+
+    /// Whether a handshake was accepted.
+    pub fn established(&self) -> bool {
+        !matches!(self.state, State::Handshake)
+    }
+
+    /// The connection is gone: what it held is given back.
+    pub fn closed(&mut self, engine: &mut Engine) {
+        match &mut self.state {
+            State::Draft(draft) => draft.closed(engine),
+            State::Handshake => {}
+        }
+    }
+
+    fn greet(&mut self, _engine: &mut Engine, frame: &[u8], out: &mut Output) -> Flow {
+        out.raw(&MAGIC);
+        let request = Request::parse(frame).and_then(|request| match request.dialect {
+            Dialect::Draft => match self.admit(&request) {
+                Ok(()) => Ok(request),
+                Err(error) => Err(Refusal { dialect: Dialect::Draft, error }),
+            },
+            Dialect::Ga => Ok(request),
+        });
+        match request {
+            Ok(Request { dialect: Dialect::Draft, .. }) => {
+                out.frame(handshake::accept_draft);
+                self.state = State::Draft(Draft::new(self.id));
+                Flow::Continue
+            }
+            Err(Refusal { dialect: Dialect::Draft, error }) => {
+                log::info!("connection {:?}: handshake refused: {error}", self.id);
+                out.frame(|bytes| handshake::refuse_draft(bytes, &error));
+                Flow::Continue
+            }
+            Ok(Request { dialect: Dialect::Ga, .. }) | Err(Refusal { dialect: Dialect::Ga, .. }) => Flow::Close,
+        }
+    }
+
+    /// Whether a draft client may use the connection; it brings credentials as today's clients do.
+    fn admit(&self, request: &Request<'_>) -> Result<()> {
+        match &self.users {
+            Some(users) => users.authenticate(
+                request.extension("authn-type"),
+                request.extension("authn-identity"),
+                request.extension("authn-secret"),
+            ),
+            None => Ok(()),
+        }
+    }
+}

@@ -282,6 +282,50 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
+/// Passes over one value, or over a container's header, and describes it in a few words.
+///
+/// # Errors
+/// The value is cut short.
+pub fn describe(reader: &mut Reader<'_>) -> Result<String> {
+    Ok(match reader.family()? {
+        Family::Nil => reader.nil().map(|()| "nil".to_owned())?,
+        Family::Boolean => reader.bool()?.to_string(),
+        Family::Integer => match reader.i64() {
+            Ok(value) => value.to_string(),
+            Err(_) => reader.u64()?.to_string(),
+        },
+        Family::Float32 => format!("{:?}", reader.f32()?),
+        Family::Float64 => format!("{:?}", reader.f64()?),
+        Family::String => Value::Str(reader.str()?.into()).to_string(),
+        Family::Binary => Value::Bytes(reader.bin()?.into()).to_string(),
+        Family::Array => format!("array of {}", reader.array()?),
+        Family::Map => format!("map of {}", reader.map()?),
+        Family::Extension => {
+            let (kind, payload) = reader.ext()?;
+            match (kind, read_extension(kind, payload)) {
+                (ext::TABLE_ID, _) => describe_table_id(payload),
+                (_, Ok(value)) => format!("{} {value}", ext_name(kind)),
+                (_, Err(_)) => format!("extension {kind} {}", Value::Bytes(payload.into())),
+            }
+        }
+        Family::NeverUsed => return Err(Error::protocol("0xC1 is no value")),
+    })
+}
+
+/// Describes a table's id: the UUID, and the number behind it if there is one.
+pub fn describe_table_id(payload: &[u8]) -> String {
+    match payload.split_first_chunk::<16>() {
+        Some((uuid, local)) => {
+            let uuid = Value::Uuid(u128::from_be_bytes(*uuid));
+            match <[u8; 8]>::try_from(local) {
+                Ok(local) => format!("{uuid}/{}", i64::from_be_bytes(local)),
+                Err(_) => uuid.to_string(),
+            }
+        }
+        None => Value::Bytes(payload.into()).to_string(),
+    }
+}
+
 /// The name of an extension, for messages and traces.
 pub fn ext_name(kind: i8) -> &'static str {
     match kind {
