@@ -26,6 +26,10 @@ pub const BATCH_ROWS_MAX: usize = 1_000_000;
 pub const DECIMAL_BYTES_MAX: usize = 16 << 10;
 /// A decimal's scale, in either direction.
 pub const DECIMAL_SCALE_MAX: u32 = 32_767;
+/// Partitions that GA clients are told a table has: Ignite's default. It must not change over a table's life.
+pub const PARTITIONS: u16 = 25;
+/// Schema versions of a table that one request may ask for.
+pub const SCHEMA_VERSIONS_MAX: usize = 1024;
 /// Bytes of one encoded key.
 pub const KEY_BYTES_MAX: usize = 64 << 10;
 

@@ -30,7 +30,7 @@ pub struct Create {
 }
 
 /// A column to be created.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NewColumn {
     /// Its name.
     pub name: String,
@@ -43,7 +43,7 @@ pub struct NewColumn {
 }
 
 /// A default as a statement or an option gives it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum NewDefault {
     /// This value; null for none.
     Value(Value<'static>),

@@ -41,7 +41,7 @@ pub enum Action {
     ReplaceExact {
         /// What has to be there.
         old: NewTuple,
-        /// What is put, under its own key.
+        /// What is put, if its key is the same.
         new: NewTuple,
     },
     /// Puts a tuple if its key exists, returns the old row: [`Reply::Row`].
@@ -142,7 +142,8 @@ pub fn run(access: &mut impl Access, table: &Table, action: Action) -> Reply {
             Reply::Bool(there)
         }
         Action::ReplaceExact { old, new } => {
-            let same = rows.equals(&old);
+            // As on a real node, a row never replaces one of another key.
+            let same = old.key == new.key && rows.equals(&old);
             if same {
                 rows.put(new);
             }

@@ -111,7 +111,8 @@ impl Locks {
 impl Lock {
     fn hold(&mut self, tx: TxId, mode: Mode) {
         match self.holders.iter_mut().find(|(t, _)| *t == tx) {
-            Some(holder) => holder.1 = mode,
+            // A reader of the same transaction must not weaken what its writer holds.
+            Some(holder) => holder.1 = holder.1.max(mode),
             None => self.holders.push((tx, mode)),
         }
     }
@@ -184,6 +185,19 @@ mod tests {
         assert_eq!(ask(&mut locks, 2, Exclusive), Verdict::Waits);
         assert_eq!(release(&mut locks, 3), [2]);
         assert_eq!(release(&mut locks, 2), [1]);
+    }
+
+    #[test]
+    fn a_waiting_reader_does_not_weaken_its_own_writer() {
+        let mut locks = Locks::default();
+        assert_eq!(ask(&mut locks, 5, Exclusive), Verdict::Granted);
+        let wait = |locks: &mut Locks, mode, request| {
+            locks.acquire(TxId(1), row(), mode, Ticket { connection: 1, request }, true)
+        };
+        assert_eq!(wait(&mut locks, Exclusive, 1), Verdict::Waits);
+        assert_eq!(wait(&mut locks, Shared, 2), Verdict::Waits);
+        assert_eq!(release(&mut locks, 5), [1, 1]);
+        assert!(locks.holds(TxId(1), &row(), Exclusive));
     }
 
     #[test]

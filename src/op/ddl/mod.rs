@@ -1,14 +1,18 @@
 //! The SQL that makes and changes tables.
 //!
-//! [`parse_script`] turns text into neutral [`Statement`]s. Names are already normalized in
-//! them: upper-cased unless they were quoted.
+//! [`parse_script`] turns text into neutral [`Statement`]s, in which names are normalized already: upper-cased unless
+//! they were quoted. [`run`] runs one. [`run_script`] does both, for files and fixtures.
 
 mod literal;
 mod parse;
 
 pub use parse::parse_script;
 
-use crate::value::{ColumnType, Value};
+use crate::error::{Error, Kind, Result};
+use crate::op::table::{self, NewColumn};
+use crate::store::catalog::{PUBLIC, Table};
+use crate::store::engine::Engine;
+use std::sync::Arc;
 
 /// One SQL statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +26,7 @@ pub enum Statement {
         /// Whether a missing table is no error.
         if_exists: bool,
         /// The new columns.
-        columns: Vec<Column>,
+        columns: Vec<NewColumn>,
     },
     /// ALTER TABLE ... DROP COLUMN.
     DropColumns {
@@ -79,26 +83,13 @@ pub struct CreateTable {
     /// Whether an existing table of this name is no error.
     pub if_not_exists: bool,
     /// All columns, in table order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<NewColumn>,
     /// The key columns' names, in key order.
     pub key: Vec<String>,
     /// The colocation columns' names; empty for those of the key.
     pub colocate: Vec<String>,
     /// The distribution zone, which is accepted and has no effect on one node.
     pub zone: Option<String>,
-}
-
-/// A column of CREATE TABLE or ADD COLUMN.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub kind: ColumnType,
-    /// Whether it may be null.
-    pub nullable: bool,
-    /// What a row gets that names no value for it; null if there is no DEFAULT.
-    pub default: Value<'static>,
 }
 
 impl Statement {
@@ -111,10 +102,128 @@ impl Statement {
     }
 }
 
+/// Runs a script of statements in [`PUBLIC`], one after the other.
+///
+/// # Errors
+/// Those of [`parse_script`], before anything has run, and of [`run`], at the first statement that fails.
+pub fn run_script(engine: &mut Engine, text: &str) -> Result<()> {
+    parse_script(text)?.iter().try_for_each(|statement| run(engine, statement, None).map(drop))
+}
+
+/// Runs one statement; whether it changed something. `default_schema` is an identifier as a client writes it.
+///
+/// # Errors
+/// `SqlValidation` for what does not exist, exists already, cannot be, or is not supported; faults of the store.
+pub fn run(engine: &mut Engine, statement: &Statement, default_schema: Option<&str>) -> Result<bool> {
+    match statement {
+        Statement::CreateTable(create) => create_table(engine, create, default_schema).map_err(validation),
+        Statement::DropTable { table, if_exists } => {
+            let Some(table) = find(engine, table, *if_exists, default_schema)? else { return Ok(false) };
+            table::drop(engine, table.id).map_err(validation)?;
+            Ok(true)
+        }
+        Statement::AddColumns { table, if_exists, columns } => {
+            let Some(table) = find(engine, table, *if_exists, default_schema)? else { return Ok(false) };
+            if let Some(column) = columns.iter().find(|c| matches!(c.default, table::NewDefault::RandomUuid)) {
+                return Err(no_functional_default(&column.name));
+            }
+            table::add_columns(engine, &table, columns).map_err(validation)?;
+            Ok(true)
+        }
+        Statement::DropColumns { table, if_exists, columns } => {
+            let Some(table) = find(engine, table, *if_exists, default_schema)? else { return Ok(false) };
+            table::drop_columns(engine, &table, columns).map_err(validation)?;
+            Ok(true)
+        }
+        Statement::Other { what, .. } => Err(invalid(format!("This SQL is not supported yet: {what}"))),
+    }
+}
+
+fn create_table(engine: &mut Engine, create: &CreateTable, default_schema: Option<&str>) -> Result<bool> {
+    let schema = schema_of(&create.table, default_schema);
+    let name = &create.table.name;
+    if engine.catalog().table_by_name(&schema, name).is_some() && create.if_not_exists {
+        return Ok(false);
+    }
+    if schema != PUBLIC && !engine.catalog().tables().any(|table| *table.schema_name == *schema) {
+        return Err(invalid(format!("Schema with name '{schema}' not found.")));
+    }
+    let outside_key =
+        |c: &&NewColumn| matches!(c.default, table::NewDefault::RandomUuid) && !create.key.contains(&c.name);
+    if let Some(column) = create.columns.iter().find(outside_key) {
+        return Err(no_functional_default(&column.name));
+    }
+    let create = table::Create {
+        draft_name: format!("{schema}.{name}"),
+        schema,
+        name: name.clone(),
+        columns: create.columns.clone(),
+        key: create.key.clone(),
+        colocation: create.colocate.clone(),
+        live: false,
+    };
+    table::create(engine, &create)?;
+    Ok(true)
+}
+
+fn find(
+    engine: &Engine,
+    table: &TableName,
+    if_exists: bool,
+    default_schema: Option<&str>,
+) -> Result<Option<Arc<Table>>> {
+    let schema = schema_of(table, default_schema);
+    match engine.catalog().table_by_name(&schema, &table.name) {
+        Some(table) => Ok(Some(Arc::clone(table))),
+        None if if_exists => Ok(None),
+        None => Err(invalid(format!("Table with name '{schema}.{}' not found.", table.name))),
+    }
+}
+
+/// The schema a name belongs to.
+fn schema_of(table: &TableName, default: Option<&str>) -> String {
+    if let Some(schema) = &table.schema {
+        return schema.clone();
+    }
+    match default {
+        None => PUBLIC.to_owned(),
+        Some(name) => match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            None => name.to_uppercase(),
+        },
+    }
+}
+
+/// What the catalog refuses is a statement that does not validate; faults of the store stay what they are.
+fn validation(error: Error) -> Error {
+    match error.kind {
+        Kind::TableNotFound
+        | Kind::TableIdUnknown
+        | Kind::TableExists
+        | Kind::ColumnNotFound
+        | Kind::ColumnExists
+        | Kind::InvalidArgument
+        | Kind::LimitExceeded
+        | Kind::TypeMismatch
+        | Kind::OutOfRange
+        | Kind::NotNull => invalid(error.message),
+        _ => error,
+    }
+}
+
+fn no_functional_default(column: &str) -> Error {
+    invalid(format!("Functional defaults are not supported for non-primary key columns [col={column}]."))
+}
+
+fn invalid(reason: impl std::fmt::Display) -> Error {
+    Error::new(Kind::SqlValidation, format!("Failed to validate query. {reason}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::op::table::NewDefault;
+    use crate::value::{ColumnType, Value};
 
     fn one(text: &str) -> Statement {
         let mut statements = parse_script(text).unwrap();
@@ -141,7 +250,7 @@ mod tests {
              F64 DOUBLE, DEC DECIMAL(20,5), D DATE, T TIME, TS TIMESTAMP(3), \
              TSL TIMESTAMP WITH LOCAL TIME ZONE, U UUID, S VARCHAR, BIN VARBINARY(8))",
         );
-        let types: Vec<_> = create.columns.iter().map(|c| c.kind.to_string()).collect();
+        let types: Vec<_> = create.columns.iter().map(|c| c.ty.to_string()).collect();
         assert_eq!(
             types.join(" "),
             "INT64 BOOLEAN INT8 INT16 INT32 FLOAT DOUBLE DECIMAL(20, 5) DATE TIME(0) DATETIME(3) TIMESTAMP(6) UUID \
@@ -150,7 +259,7 @@ mod tests {
         assert_eq!(create.key, ["ID"]);
         let synonyms = "CREATE TABLE T (A INTEGER PRIMARY KEY, B DOUBLE PRECISION, C NUMERIC(3), D DEC, \
                         E CHARACTER VARYING(5), F FLOAT, G TIME(2) WITHOUT TIME ZONE, H BINARY VARYING)";
-        let types: Vec<_> = self::create(synonyms).columns.iter().map(|c| c.kind.to_string()).collect();
+        let types: Vec<_> = self::create(synonyms).columns.iter().map(|c| c.ty.to_string()).collect();
         assert_eq!(
             types.join(" "),
             "INT32 DOUBLE DECIMAL(3, 0) DECIMAL(32767, 0) STRING(5) FLOAT TIME(2) BYTES(65536)"
@@ -162,7 +271,7 @@ mod tests {
         let form = "CREATE TABLE CAP2 (A INT, B VARCHAR, V VARCHAR DEFAULT 'dflt', W INT NOT NULL, PRIMARY KEY (B, A))";
         let create = create(form);
         assert_eq!(create.key, ["B", "A"]);
-        assert_eq!(create.columns[2].default, Value::Str("dflt".into()));
+        assert_eq!(create.columns[2].default, NewDefault::Value(Value::Str("dflt".into())));
         assert_eq!((create.columns[0].nullable, create.columns[3].nullable), (true, false));
         let hash = "create table if not exists s.\"t\" (a int, b int, constraint pk primary key using sorted \
                     (a desc nulls last, \"b\")) colocate by (a) zone \"z\" storage profile 'default'";
@@ -179,12 +288,21 @@ mod tests {
             "CREATE TABLE T (K INT PRIMARY KEY, A INT DEFAULT -5 NOT NULL, B DECIMAL(5,2) DEFAULT 1.255, \
              C DATE DEFAULT DATE '2024-02-29', D VARBINARY DEFAULT X'01ff', E BOOLEAN DEFAULT TRUE, F INT DEFAULT NULL)",
         );
-        let defaults: Vec<_> = create.columns.iter().map(|c| c.default.to_string()).collect();
+        let defaults: Vec<_> = create
+            .columns
+            .iter()
+            .map(|c| match &c.default {
+                NewDefault::Value(value) => value.to_string(),
+                NewDefault::RandomUuid => "random".into(),
+            })
+            .collect();
         assert_eq!(defaults.join(" "), "null -5 1.26 2024-02-29 0x01ff true null");
         let (kind, text) = refused("CREATE TABLE T (K INT PRIMARY KEY, A TINYINT DEFAULT 200)");
         assert_eq!(kind, Kind::SqlValidation);
         assert_eq!(text, "Failed to validate query. Default value of column 'A': 200 is not a INT8 literal");
-        assert_eq!(refused("CREATE TABLE T (K UUID DEFAULT RAND_UUID PRIMARY KEY)").0, Kind::SqlValidation);
+        let random = self::create("CREATE TABLE T (K UUID DEFAULT rand_uuid PRIMARY KEY)");
+        assert_eq!(random.columns[0].default, NewDefault::RandomUuid);
+        assert_eq!(refused("CREATE TABLE T (K DATE DEFAULT CURRENT_DATE PRIMARY KEY)").0, Kind::SqlValidation);
     }
 
     #[test]
@@ -193,7 +311,7 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!((columns.len(), columns[1].kind), (2, ColumnType::String { length: 3 }));
+        assert_eq!((columns.len(), columns[1].ty), (2, ColumnType::String { length: 3 }));
         assert!(matches!(one("ALTER TABLE IF EXISTS t ADD a INT"), Statement::AddColumns { if_exists: true, .. }));
         let dropped = Statement::DropColumns {
             table: TableName { schema: Some("PUBLIC".into()), name: "T".into() },

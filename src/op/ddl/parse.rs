@@ -11,7 +11,8 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use super::literal::{self, Literal};
-use super::{Class, Column, CreateTable, Statement, TableName};
+use super::{Class, CreateTable, Statement, TableName, invalid};
+use crate::op::table::{NewColumn, NewDefault};
 
 /// Parses a script of statements separated by semicolons. All of it parses, or none of it is returned.
 ///
@@ -215,10 +216,10 @@ fn alter_table(parser: &mut Parser<'_>) -> Result<Statement> {
 }
 
 /// `name TYPE [[NOT] NULL] [DEFAULT literal] [PRIMARY KEY]`, the options in any order; and whether it is the key.
-fn column(parser: &mut Parser<'_>) -> Result<(Column, bool)> {
+fn column(parser: &mut Parser<'_>) -> Result<(NewColumn, bool)> {
     let name = identifier(parser)?;
-    let kind = column_type(parser)?;
-    let mut column = Column { name, kind, nullable: true, default: Value::Null };
+    let ty = column_type(parser)?;
+    let mut column = NewColumn { name, ty, nullable: true, default: NewDefault::Value(Value::Null) };
     let mut is_key = false;
     loop {
         if parser.parse_keywords(&[Keyword::NOT, Keyword::NULL]) {
@@ -226,9 +227,12 @@ fn column(parser: &mut Parser<'_>) -> Result<(Column, bool)> {
         } else if parser.parse_keyword(Keyword::NULL) {
             column.nullable = true;
         } else if parser.parse_keyword(Keyword::DEFAULT) {
-            let literal = default_literal(parser)?;
-            column.default = literal::convert(&literal, kind)
-                .map_err(|reason| invalid(format!("Default value of column '{}': {reason}", column.name)))?;
+            column.default = match random_uuid_follows(parser)? {
+                true => NewDefault::RandomUuid,
+                false => literal::convert(&default_literal(parser)?, ty)
+                    .map(NewDefault::Value)
+                    .map_err(|reason| invalid(format!("Default value of column '{}': {reason}", column.name)))?,
+            };
         } else if parser.parse_keywords(&[Keyword::PRIMARY, Keyword::KEY]) {
             is_key = true;
         } else {
@@ -335,6 +339,15 @@ fn zone_clause(parser: &mut Parser<'_>, local: bool) -> Result<bool> {
     Ok(false)
 }
 
+/// Takes `RAND_UUID` or `GEN_RANDOM_UUID`, the only functional default.
+fn random_uuid_follows(parser: &mut Parser<'_>) -> Result<bool> {
+    let follows = word(parser, "RAND_UUID") || word(parser, "GEN_RANDOM_UUID");
+    if follows && parser.consume_token(&Token::LParen) {
+        expect(parser, &Token::RParen)?;
+    }
+    Ok(follows)
+}
+
 /// A literal, with its sign or its type name.
 fn default_literal(parser: &mut Parser<'_>) -> Result<Literal> {
     let negative = parser.consume_token(&Token::Minus);
@@ -436,10 +449,6 @@ fn expect_words(parser: &mut Parser<'_>, words: &[Keyword]) -> Result<()> {
 
 fn unexpected<T>(parser: &Parser<'_>, expected: &str, found: TokenWithSpan) -> Result<T> {
     parser.expected(expected, found).map_err(parse_error)
-}
-
-fn invalid(reason: impl std::fmt::Display) -> Error {
-    Error::new(Kind::SqlValidation, format!("Failed to validate query. {reason}"))
 }
 
 /// The parser's error as Ignite words it, with the place at the end.

@@ -1,0 +1,106 @@
+//! The transactions that a connection holds, under resource ids of its own.
+//!
+//! A transaction that was rolled back from outside (by a lock conflict, by its timeout) keeps its resource id until the
+//! client ends it: the first request in it was told why, later ones learn that it is finished.
+
+use crate::error::{Error, Kind, Result};
+use crate::store::engine::Engine;
+use crate::store::tx::TxId;
+use crate::wire::msgpack::{Reader, Write};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long a read-only transaction may last whose client names no time, as on a real node.
+const READ_ONLY_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The transactions of one connection. Ids count from 1 and are never reused.
+#[derive(Debug, Default)]
+pub struct Resources {
+    last: i64,
+    open: HashMap<i64, TxId>,
+}
+
+impl Resources {
+    /// Begins a transaction and answers its id.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a negative timeout; `LimitExceeded` if the connection holds too many.
+    pub fn begin(&mut self, reader: &mut Reader<'_>, engine: &mut Engine, out: &mut Vec<u8>) -> Result<()> {
+        let read_only = reader.bool()?;
+        let timeout_ms = reader.i64()?;
+        // What the client has seen; there is nothing newer on one node than what is there now.
+        let _observed = reader.i64()?;
+        let timeout = match u64::try_from(timeout_ms) {
+            Ok(0) => read_only.then_some(READ_ONLY_TIMEOUT),
+            Ok(ms) => Some(Duration::from_millis(ms)),
+            Err(_) => {
+                return Err(Error::new(
+                    Kind::InvalidArgument,
+                    format!("A transaction's timeout cannot be negative: {timeout_ms} ms"),
+                ));
+            }
+        };
+        if self.open.len() >= engine.limits.resources {
+            return Err(Error::new(
+                Kind::LimitExceeded,
+                format!("The connection holds {} open transactions, the limit is {0}", self.open.len()),
+            ));
+        }
+        self.last += 1;
+        self.open.insert(self.last, engine.begin(read_only, timeout));
+        out.put_int(self.last);
+        Ok(())
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// `ResourceNotFound`; `TransactionTimedOut` or `TransactionFinished` if it was rolled back before;
+    /// `IncompatibleSchema` and faults of the store. The transaction is over in every case.
+    pub fn commit(&mut self, reader: &mut Reader<'_>, engine: &mut Engine) -> Result<()> {
+        let id = reader.i64()?;
+        let alive = self.alive(id, engine);
+        let tx = self.open.remove(&id).ok_or_else(|| not_found(id))?;
+        if let Err(finished) = alive {
+            engine.rollback(tx);
+            return Err(finished);
+        }
+        engine.commit_transaction(tx).map(drop)
+    }
+
+    /// Rolls back; also what was rolled back before.
+    ///
+    /// # Errors
+    /// `ResourceNotFound`.
+    pub fn rollback(&mut self, reader: &mut Reader<'_>, engine: &mut Engine) -> Result<()> {
+        let id = reader.i64()?;
+        let tx = self.open.remove(&id).ok_or_else(|| not_found(id))?;
+        engine.rollback(tx);
+        Ok(())
+    }
+
+    /// The transaction of a resource id, for work in it.
+    ///
+    /// # Errors
+    /// `ResourceNotFound`; `TransactionTimedOut` or `TransactionFinished` if it was rolled back.
+    pub fn alive(&self, id: i64, engine: &Engine) -> Result<TxId> {
+        let tx = *self.open.get(&id).ok_or_else(|| not_found(id))?;
+        let state = engine.transactions.get(tx).map(|tx| tx.check_alive());
+        match state {
+            Some(Ok(())) => Ok(tx),
+            Some(Err(why)) if why.kind == Kind::TransactionTimedOut => Err(why),
+            _ => Err(Error::new(Kind::TransactionFinished, format!("Transaction is already finished [txId={}]", tx.0))),
+        }
+    }
+
+    /// Rolls back everything: the connection is gone.
+    pub fn close(&mut self, engine: &mut Engine) {
+        for (_, tx) in self.open.drain() {
+            engine.rollback(tx);
+        }
+    }
+}
+
+fn not_found(id: i64) -> Error {
+    Error::new(Kind::ResourceNotFound, format!("Failed to find resource with id: {id}"))
+}
