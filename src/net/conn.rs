@@ -13,10 +13,10 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::hooks::{Fault, Hooks};
-use super::stub::Session;
 use super::timers::Due;
 use super::transport::{Received, Transport};
 use crate::config::{self, Limits};
+use crate::door::igni::Session;
 use crate::door::{self, ConnId, Flow, Output};
 use crate::error::{Error, Kind};
 use crate::store::engine::Engine;

@@ -14,10 +14,11 @@ use super::conn::{Conn, Turn};
 use super::handle::Handle;
 use super::hooks::Hooks;
 use super::slots::Slots;
-use super::stub::Session;
 use super::timers::{Due, Timers};
 use super::tls::{Certificates, Socket};
+use crate::auth::Users;
 use crate::config::{Config, Limits};
+use crate::door::igni::Session;
 use crate::door::{ConnId, Output};
 use crate::error::{Error, Kind, Result};
 use crate::store::clock::{Clock, SystemClock};
@@ -61,6 +62,8 @@ pub struct EventLoop {
     listeners: Listeners,
     signals: Option<Signals>,
     tls: Option<Certificates>,
+    /// Who may connect; everybody if there are none.
+    users: Option<Arc<Users>>,
     hooks: Hooks,
     conns: Slots<Conn<Socket>>,
     timers: Timers,
@@ -95,6 +98,8 @@ impl EventLoop {
             Some(files) => Some(Certificates::load(files)?),
             None => None,
         };
+        let users = Users::load(&config.authentication)
+            .map_err(|error| Error::new(Kind::InvalidArgument, format!("cannot read the users: {error}")))?;
         let addresses = config.listen.iter().map(|&address| (address, tls.is_some()));
         let addresses = addresses.chain(config.listen_plain.iter().map(|&address| (address, false)));
         let listeners = Listeners::bind(addresses, poll.registry(), |n| Token(LISTENER_0 - n))?;
@@ -105,6 +110,7 @@ impl EventLoop {
             listeners,
             signals: None,
             tls,
+            users: users.map(Arc::new),
             hooks,
             conns: Slots::default(),
             timers: Timers::default(),
@@ -248,7 +254,7 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Instant) {
-        let Self { listeners, conns, poll, timers, limits, full, tls, hooks, .. } = self;
+        let Self { listeners, conns, poll, timers, limits, full, tls, hooks, users, .. } = self;
         listeners.accept(now, |mut stream, peer, secure| {
             if hooks.refuses_connections() {
                 return;
@@ -264,8 +270,9 @@ impl EventLoop {
                 stream.set_nodelay(true)?;
                 let token = Token(id.0 as usize);
                 poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+                let session = Session::new(id, stream.local_addr()?, users.clone());
                 let tls = tls.as_ref().filter(|_| secure);
-                Ok::<_, io::Error>(Conn::new(id, Socket::new(stream, tls)?, Session::new(id)))
+                Ok::<_, io::Error>(Conn::new(id, Socket::new(stream, tls)?, session))
             });
             match inserted {
                 Some(Ok(id)) => timers.add(now + limits.handshake, id, Due::Handshake),

@@ -8,17 +8,20 @@ pub mod ga;
 pub mod handshake;
 
 use self::draft::Draft;
+use self::ga::Ga;
 use self::handshake::{Dialect, Refusal, Request};
 use super::{ConnId, Flow, Output};
 use crate::auth::Users;
 use crate::error::{Error, Result};
 use crate::store::engine::Engine;
 use crate::wire::frame::MAGIC;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One connection.
 pub struct Session {
     id: ConnId,
+    address: SocketAddr,
     users: Option<Arc<Users>>,
     state: State,
 }
@@ -27,12 +30,13 @@ enum State {
     /// Before a handshake was accepted.
     Handshake,
     Draft(Draft),
+    Ga(Box<Ga>),
 }
 
 impl Session {
-    /// A connection that has not said anything. Everybody may use it if there are no `users`.
-    pub fn new(id: ConnId, users: Option<Arc<Users>>) -> Self {
-        Self { id, users, state: State::Handshake }
+    /// A connection that has not said anything, to the server's `address`. Everybody may use it if there are no `users`.
+    pub fn new(id: ConnId, address: SocketAddr, users: Option<Arc<Users>>) -> Self {
+        Self { id, address, users, state: State::Handshake }
     }
 
     /// Runs one frame and appends what it is answered. After [`Flow::Park`] nothing was, and the same frame is to be run
@@ -40,6 +44,7 @@ impl Session {
     pub fn frame(&mut self, engine: &mut Engine, frame: &[u8], out: &mut Output) -> Flow {
         match &mut self.state {
             State::Draft(draft) => draft.frame(engine, frame, out),
+            State::Ga(ga) => ga.frame(engine, frame, out),
             State::Handshake => self.greet(engine, frame, out),
         }
     }
@@ -48,6 +53,7 @@ impl Session {
     pub fn fail(&mut self, request: i64, error: &Error, out: &mut Output) {
         match &mut self.state {
             State::Draft(draft) => draft.fail(request, error, out),
+            State::Ga(ga) => ga.fail(request, error, out),
             State::Handshake => {}
         }
     }
@@ -56,6 +62,8 @@ impl Session {
     pub fn bad_frame(&mut self, error: &Error, out: &mut Output) -> Flow {
         match &mut self.state {
             State::Draft(draft) => draft.bad_frame(error, out),
+            // Its clients take an answer for a request they do not know as a broken connection, which this is.
+            State::Ga(_) => {}
             State::Handshake => {
                 out.raw(&MAGIC);
                 out.frame(|bytes| handshake::refuse_draft(bytes, error));
@@ -73,32 +81,44 @@ impl Session {
     pub fn closed(&mut self, engine: &mut Engine) {
         match &mut self.state {
             State::Draft(draft) => draft.closed(engine),
+            State::Ga(ga) => ga.closed(engine),
             State::Handshake => {}
         }
     }
 
-    fn greet(&mut self, _engine: &mut Engine, frame: &[u8], out: &mut Output) -> Flow {
+    fn greet(&mut self, engine: &mut Engine, frame: &[u8], out: &mut Output) -> Flow {
         out.raw(&MAGIC);
-        let request = Request::parse(frame).and_then(|request| match request.dialect {
-            Dialect::Draft => match self.admit(&request) {
-                Ok(()) => Ok(request),
-                Err(error) => Err(Refusal { dialect: Dialect::Draft, error }),
+        match Request::parse(frame) {
+            Ok(request @ Request { dialect: Dialect::Ga, .. }) => {
+                match Ga::greet(engine, self.id, self.address, self.users.as_deref(), &request, out) {
+                    Some(ga) => {
+                        self.state = State::Ga(Box::new(ga));
+                        Flow::Continue
+                    }
+                    None => Flow::Close,
+                }
+            }
+            Ok(request) => match self.admit(&request) {
+                Ok(()) => {
+                    out.frame(handshake::accept_draft);
+                    self.state = State::Draft(Draft::new(self.id));
+                    Flow::Continue
+                }
+                Err(error) => self.refuse_draft(&error, out),
             },
-            Dialect::Ga => Ok(request),
-        });
-        match request {
-            Ok(Request { dialect: Dialect::Draft, .. }) => {
-                out.frame(handshake::accept_draft);
-                self.state = State::Draft(Draft::new(self.id));
-                Flow::Continue
-            }
-            Err(Refusal { dialect: Dialect::Draft, error }) => {
+            Err(Refusal { dialect: Dialect::Draft, error }) => self.refuse_draft(&error, out),
+            Err(Refusal { dialect: Dialect::Ga, error }) => {
                 log::info!("connection {:?}: handshake refused: {error}", self.id);
-                out.frame(|bytes| handshake::refuse_draft(bytes, &error));
-                Flow::Continue
+                Ga::refuse(engine, &error, out);
+                Flow::Close
             }
-            Ok(Request { dialect: Dialect::Ga, .. }) | Err(Refusal { dialect: Dialect::Ga, .. }) => Flow::Close,
         }
+    }
+
+    fn refuse_draft(&self, error: &Error, out: &mut Output) -> Flow {
+        log::info!("connection {:?}: handshake refused: {error}", self.id);
+        out.frame(|bytes| handshake::refuse_draft(bytes, error));
+        Flow::Continue
     }
 
     /// Whether a draft client may use the connection; it brings credentials as today's clients do.
