@@ -4,6 +4,7 @@
 //! stderr says what to do), 2 the flags are wrong. Standard output belongs to the results, the log goes to stderr.
 
 mod serve;
+pub mod store;
 
 use std::process::ExitCode;
 
