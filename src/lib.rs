@@ -29,3 +29,8 @@ pub mod store;
 pub mod trace;
 pub mod value;
 pub mod wire;
+
+pub use config::Config;
+pub use error::Error;
+pub use fixture::TestServer;
+pub use server::Server;

@@ -18,14 +18,34 @@ pub struct Server {
     engine: Engine,
 }
 
+/// What a server is made of besides its configuration.
+pub struct Parts {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Faults and observers.
+    pub hooks: Hooks,
+    /// Where ids and random defaults start from; random if not given.
+    pub seed: Option<u64>,
+    /// The tables and rows of a server in memory.
+    pub database: Option<Database>,
+}
+
+impl Default for Parts {
+    /// Those of a server in production.
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), hooks: Hooks::default(), seed: None, database: None }
+    }
+}
+
 impl Server {
     /// Binds the listeners and loads the data. Clients that connect from now on are answered once the server runs.
     pub fn new(config: &Config) -> Result<Self> {
-        Self::with(config, Arc::new(SystemClock), Hooks::default())
+        Self::with(config, Parts::default())
     }
 
-    /// As [`Self::new`], with a clock that the caller can move and with hooks.
-    pub fn with(config: &Config, clock: Arc<dyn Clock>, mut hooks: Hooks) -> Result<Self> {
+    /// As [`Self::new`], with some parts given.
+    pub fn with(config: &Config, parts: Parts) -> Result<Self> {
+        let Parts { clock, mut hooks, seed, database } = parts;
         if let Some(path) = &config.trace {
             let trace = Trace::create(path).map_err(|error| {
                 Error::new(Kind::InvalidArgument, format!("cannot write the trace to {}: {error}", path.display()))
@@ -33,8 +53,9 @@ impl Server {
             hooks.observers.push(Box::new(trace));
         }
         let event_loop = EventLoop::bind(config, Arc::clone(&clock), hooks)?;
-        let engine =
-            Engine::new(Database::new(), None, config.max_memory, config.limits.clone(), clock, fastrand::Rng::new());
+        let rng = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let database = database.unwrap_or_default();
+        let engine = Engine::new(database, None, config.max_memory, config.limits.clone(), clock, rng);
         Ok(Self { event_loop, engine })
     }
 
@@ -55,7 +76,7 @@ impl Server {
 
     /// Serves on this thread until the stop is asked for and done.
     pub fn run(self) -> Result<()> {
-        let _engine = self.event_loop.run(self.engine)?;
+        drop(self.event_loop.run(self.engine)?);
         Ok(())
     }
 
@@ -90,11 +111,19 @@ impl Running {
 
     /// Stops: no more connections, running requests end, answers are sent, everything is on the disk.
     pub fn stop(mut self) -> Result<()> {
+        self.handle.stop();
         self.join()
     }
 
+    /// Ends at once: connections are dropped as they are, nothing is sent or written any more.
+    pub fn abort(mut self) {
+        self.handle.abort();
+        if let Err(error) = self.join() {
+            log::error!("{error}");
+        }
+    }
+
     fn join(&mut self) -> Result<()> {
-        self.handle.stop();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(Error::new(Kind::Internal, "the server's thread panicked")),
@@ -105,6 +134,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.handle.stop();
         if let Err(error) = self.join() {
             log::error!("{error}");
         }

@@ -17,7 +17,7 @@ use super::slots::Slots;
 use super::timers::{Due, Timers};
 use super::tls::{Certificates, Socket};
 use crate::auth::Users;
-use crate::config::{Config, Limits};
+use crate::config::{Authentication, Config, Limits};
 use crate::door::igni::Session;
 use crate::door::{ConnId, Output};
 use crate::error::{Error, Kind, Result};
@@ -62,6 +62,8 @@ pub struct EventLoop {
     listeners: Listeners,
     signals: Option<Signals>,
     tls: Option<Certificates>,
+    authentication: Authentication,
+    /// Who may connect; everybody if there are none.
     /// Who may connect; everybody if there are none.
     users: Option<Arc<Users>>,
     hooks: Hooks,
@@ -94,12 +96,12 @@ impl EventLoop {
         let failed = |error: io::Error| Error::new(Kind::Internal, format!("cannot set up the event loop: {error}"));
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
+        let authentication = config.authentication.clone();
+        let users = load_users(&authentication)?;
         let tls = match &config.tls {
             Some(files) => Some(Certificates::load(files)?),
             None => None,
         };
-        let users = Users::load(&config.authentication)
-            .map_err(|error| Error::new(Kind::InvalidArgument, format!("cannot read the users: {error}")))?;
         let addresses = config.listen.iter().map(|&address| (address, tls.is_some()));
         let addresses = addresses.chain(config.listen_plain.iter().map(|&address| (address, false)));
         let listeners = Listeners::bind(addresses, poll.registry(), |n| Token(LISTENER_0 - n))?;
@@ -110,7 +112,8 @@ impl EventLoop {
             listeners,
             signals: None,
             tls,
-            users: users.map(Arc::new),
+            authentication,
+            users,
             hooks,
             conns: Slots::default(),
             timers: Timers::default(),
@@ -137,7 +140,8 @@ impl EventLoop {
         self.handle.clone()
     }
 
-    /// Stops on SIGTERM and SIGINT from now on; a second one does not wait for requests.
+    /// Stops on SIGTERM and SIGINT from now on; a second one does not wait for requests. SIGHUP reads certificates and
+    /// users again; connections that exist keep what they began with.
     pub fn handle_signals(&mut self) -> Result<()> {
         let failed = |error: io::Error| Error::new(Kind::Internal, format!("cannot handle signals: {error}"));
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
@@ -161,6 +165,10 @@ impl EventLoop {
             }
             if !self.spin.is_zero() && !events.is_empty() {
                 busy_until = SystemClock.now() + self.spin;
+            }
+            if self.handle.aborting() {
+                self.handle.close();
+                return Ok(engine);
             }
             let now = self.clock.now();
             engine.tick(now);
@@ -222,7 +230,13 @@ impl EventLoop {
         let Some(signals) = &mut self.signals else { return };
         for signal in signals.pending() {
             match signal {
-                SIGHUP => self.tls.iter_mut().for_each(Certificates::reload),
+                SIGHUP => {
+                    self.tls.iter_mut().for_each(Certificates::reload);
+                    match load_users(&self.authentication) {
+                        Ok(users) => self.users = users,
+                        Err(error) => log::error!("the old users stay: {error}"),
+                    }
+                }
                 _ if self.handle.stopping() => {
                     if let Some(stop) = &mut self.stop {
                         log::warn!("told to stop again: not waiting for requests");
@@ -409,6 +423,11 @@ impl EventLoop {
         }
         self.conns.len() == 0
     }
+}
+
+fn load_users(authentication: &Authentication) -> Result<Option<Arc<Users>>> {
+    let failed = |error: io::Error| Error::new(Kind::InvalidArgument, format!("cannot load the users: {error}"));
+    Ok(Users::load(authentication).map_err(failed)?.map(Arc::new))
 }
 
 fn enqueue(list: &mut Vec<ConnId>, mark: &mut bool, id: ConnId) {

@@ -1,7 +1,7 @@
 //! How other threads reach the loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 
 use mio::Waker;
@@ -22,14 +22,19 @@ pub(crate) type Command = Box<dyn FnOnce(&mut Engine) + Send>;
 struct Shared {
     // Held while a command is put or all are taken; commands run outside it.
     commands: Mutex<Option<Vec<Command>>>,
-    stop: AtomicBool,
+    stop: AtomicU8,
     waker: Waker,
 }
+
+// How the loop is to go on.
+const RUN: u8 = 0;
+const STOP: u8 = 1;
+const ABORT: u8 = 2;
 
 impl Handle {
     pub(crate) fn new(waker: Waker) -> Self {
         let commands = Mutex::new(Some(Vec::new()));
-        Self { shared: Arc::new(Shared { commands, stop: AtomicBool::new(false), waker }) }
+        Self { shared: Arc::new(Shared { commands, stop: AtomicU8::new(RUN), waker }) }
     }
 
     /// Runs `f` inside the loop and returns what it returns. The error is [`Kind::Stopping`]: the loop has ended.
@@ -46,7 +51,13 @@ impl Handle {
 
     /// Asks the loop to stop: no more connections, running requests end, answers are sent.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop.fetch_max(STOP, Ordering::Release);
+        self.wake();
+    }
+
+    /// Makes the loop end at once: connections are dropped as they are, nothing is sent or written any more.
+    pub fn abort(&self) {
+        self.shared.stop.fetch_max(ABORT, Ordering::Release);
         self.wake();
     }
 
@@ -58,7 +69,11 @@ impl Handle {
     }
 
     pub(crate) fn stopping(&self) -> bool {
-        self.shared.stop.load(Ordering::Acquire)
+        self.shared.stop.load(Ordering::Acquire) >= STOP
+    }
+
+    pub(crate) fn aborting(&self) -> bool {
+        self.shared.stop.load(Ordering::Acquire) >= ABORT
     }
 
     /// The commands that came since the last call.

@@ -32,9 +32,16 @@ impl Clock for SystemClock {
 pub struct ManualClock {
     /// How far ahead it is. Held for an addition.
     ahead: Mutex<Duration>,
+    /// What it shows without being moved, if it does not run.
+    stopped: Option<(Instant, u64)>,
 }
 
 impl ManualClock {
+    /// A clock that only [`Self::advance`] moves. It starts at the millisecond 1,700,000,000,000 since 1970.
+    pub fn stopped() -> Self {
+        Self { ahead: Mutex::default(), stopped: Some((SystemClock.now(), 1_700_000_000_000)) }
+    }
+
     /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
         *self.ahead.lock() += by;
@@ -43,10 +50,11 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Instant {
-        SystemClock.now() + *self.ahead.lock()
+        self.stopped.map_or_else(|| SystemClock.now(), |(now, _)| now) + *self.ahead.lock()
     }
 
     fn unix_millis(&self) -> u64 {
-        SystemClock.unix_millis() + self.ahead.lock().as_millis() as u64
+        self.stopped.map_or_else(|| SystemClock.unix_millis(), |(_, millis)| millis)
+            + self.ahead.lock().as_millis() as u64
     }
 }
