@@ -5,6 +5,7 @@
 
 mod serve;
 pub mod store;
+mod user;
 
 use std::process::ExitCode;
 
@@ -26,12 +27,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Args>),
+    User(user::Args),
 }
 
 impl Command {
     fn run(self) -> Result<()> {
         match self {
             Self::Serve(args) => serve::run(*args),
+            Self::User(args) => user::run(args),
         }
     }
 }
