@@ -3,6 +3,7 @@
 //! Each subcommand is a file with its arguments and a `run`. Exit codes: 0 done, 1 something went wrong (a sentence on
 //! stderr says what to do), 2 the flags are wrong. Standard output belongs to the results, the log goes to stderr.
 
+mod bench;
 mod serve;
 pub mod store;
 mod user;
@@ -26,6 +27,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(Box<bench::Args>),
     Serve(Box<serve::Args>),
     User(user::Args),
 }
@@ -33,6 +35,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<()> {
         match self {
+            Self::Bench(args) => bench::run(*args),
             Self::Serve(args) => serve::run(*args),
             Self::User(args) => user::run(args),
         }

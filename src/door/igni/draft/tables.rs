@@ -185,7 +185,9 @@ impl Options {
                 "live" => options.live = reader.bool().map_err(|e| in_option(e, name))?,
                 "if_not_exists" => options.if_not_exists = reader.bool().map_err(|e| in_option(e, name))?,
                 _ => {
-                    return Err(invalid(format!("Unknown option \"{name}\"; options are columns, live, if_not_exists")));
+                    return Err(invalid(format!(
+                        "Unknown option \"{name}\"; options are columns, live, if_not_exists"
+                    )));
                 }
             }
         }
