@@ -1,12 +1,15 @@
 //! Puts a server together: engine and event loop, started and stopped as one.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::net::{EventLoop, Handle, Hooks};
+use crate::op::ddl;
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::database::Database;
 use crate::store::engine::Engine;
@@ -55,7 +58,10 @@ impl Server {
         let event_loop = EventLoop::bind(config, Arc::clone(&clock), hooks)?;
         let rng = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let database = database.unwrap_or_default();
-        let engine = Engine::new(database, None, config.max_memory, config.limits.clone(), clock, rng);
+        let mut engine = Engine::new(database, None, config.max_memory, config.limits.clone(), clock, rng);
+        for file in &config.init {
+            run_init(&mut engine, file)?;
+        }
         Ok(Self { event_loop, engine })
     }
 
@@ -89,6 +95,14 @@ impl Server {
             .map_err(|error| Error::new(Kind::Internal, format!("cannot start the server's thread: {error}")))?;
         Ok(Running { addresses, handle, thread: Some(thread) })
     }
+}
+
+/// Runs an SQL file of `--init`.
+fn run_init(engine: &mut Engine, file: &Path) -> Result<()> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        Error::new(Kind::InvalidArgument, format!("the file {} of --init cannot be read: {error}", file.display()))
+    })?;
+    ddl::run_script(engine, &text).map_err(|error| Error::new(error.kind, format!("{}: {error}", file.display())))
 }
 
 /// A server that serves on a thread of its own; it is stopped when this is dropped.
