@@ -131,6 +131,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// Bytes of commits that wait for the disk before requests wait too.
     pub log_backlog_bytes: usize,
+    /// Bytes of log, beyond the bytes of the data, after which a checkpoint is made.
+    pub checkpoint_log_bytes: u64,
     /// How long a request waits for a lock, and a transaction may last when its client names no time.
     pub transaction: Duration,
 }
@@ -145,6 +147,7 @@ impl Default for Limits {
             buffered_bytes: 1 << 30,
             handshake: Duration::from_secs(10),
             log_backlog_bytes: 64 << 20,
+            checkpoint_log_bytes: 64 << 20,
             transaction: Duration::from_secs(30),
         }
     }

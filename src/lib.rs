@@ -19,6 +19,7 @@ pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod control;
 pub mod door;
 pub mod error;
 pub mod fixture;

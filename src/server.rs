@@ -6,19 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crate::config::Config;
+use crate::config::{Config, Storage};
+use crate::control::Control;
 use crate::error::{Error, Kind, Result};
 use crate::net::{EventLoop, Handle, Hooks};
 use crate::op::ddl;
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::database::Database;
 use crate::store::engine::Engine;
+use crate::store::open::open;
+use crate::store::persist::RealFiles;
 use crate::trace::Trace;
 
 /// A server that is bound and loaded but does not answer yet.
 pub struct Server {
     event_loop: EventLoop,
     engine: Engine,
+    control: Option<Control>,
 }
 
 /// What a server is made of besides its configuration.
@@ -57,12 +61,21 @@ impl Server {
         }
         let event_loop = EventLoop::bind(config, Arc::clone(&clock), hooks)?;
         let rng = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        let database = database.unwrap_or_default();
-        let mut engine = Engine::new(database, None, config.max_memory, config.limits.clone(), clock, rng);
+        let mut engine = match database {
+            Some(database) => Engine::new(database, None, config.max_memory, config.limits.clone(), clock, rng),
+            None => {
+                let handle = event_loop.handle();
+                open(config, Arc::new(RealFiles), clock, rng, Arc::new(move || handle.wake()))?
+            }
+        };
         for file in &config.init {
             run_init(&mut engine, file)?;
         }
-        Ok(Self { event_loop, engine })
+        let control = match &config.storage {
+            Storage::Directory(dir) => Control::start(dir, event_loop.handle()),
+            Storage::Memory => None,
+        };
+        Ok(Self { event_loop, engine, control })
     }
 
     /// The addresses listened on, in the order of the configuration, with the ports that were picked.
@@ -82,8 +95,18 @@ impl Server {
 
     /// Serves on this thread until the stop is asked for and done.
     pub fn run(self) -> Result<()> {
-        drop(self.event_loop.run(self.engine)?);
-        Ok(())
+        let handle = self.event_loop.handle();
+        let mut engine = self.event_loop.run(self.engine)?;
+        // No command may come in between.
+        drop(self.control);
+        if handle.aborting() {
+            engine.crash();
+            return Ok(());
+        }
+        match engine.close() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// Serves on a thread of its own.

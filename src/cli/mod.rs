@@ -4,6 +4,7 @@
 //! stderr says what to do), 2 the flags are wrong. Standard output belongs to the results, the log goes to stderr.
 
 mod bench;
+mod data;
 mod serve;
 pub mod store;
 mod user;
@@ -30,6 +31,10 @@ enum Command {
     Bench(Box<bench::Args>),
     Serve(Box<serve::Args>),
     User(user::Args),
+    Check(data::Check),
+    Checkpoint(data::Checkpoint),
+    Backup(data::Backup),
+    Restore(data::Restore),
 }
 
 impl Command {
@@ -38,6 +43,10 @@ impl Command {
             Self::Bench(args) => bench::run(*args),
             Self::Serve(args) => serve::run(*args),
             Self::User(args) => user::run(args),
+            Self::Check(args) => args.run(),
+            Self::Checkpoint(args) => args.run(),
+            Self::Backup(args) => args.run(),
+            Self::Restore(args) => args.run(),
         }
     }
 }

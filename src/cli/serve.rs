@@ -95,6 +95,10 @@ pub(super) struct Args {
     #[arg(long, env = "FLINT_MAX_LOG_BACKLOG", value_name = "BYTES", default_value = "64m", value_parser = bytes)]
     max_log_backlog: u64,
 
+    /// Bytes of log, beyond the bytes of the data, after which a checkpoint is made
+    #[arg(long, env = "FLINT_CHECKPOINT_LOG", value_name = "BYTES", default_value = "64m", value_parser = bytes)]
+    checkpoint_log: u64,
+
     /// Open transactions and cursors of one connection
     #[arg(long, env = "FLINT_MAX_RESOURCES", value_name = "N", default_value_t = Limits::default().resources)]
     max_resources: usize,
@@ -163,6 +167,7 @@ fn config(args: Args) -> Result<Config> {
             buffered_bytes: size(args.max_buffered),
             handshake: Duration::from_millis(args.handshake_timeout_ms),
             log_backlog_bytes: size(args.max_log_backlog),
+            checkpoint_log_bytes: args.checkpoint_log,
             transaction: Duration::from_millis(args.transaction_timeout_ms),
         },
     })

@@ -18,7 +18,14 @@ use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+/// Bytes of log from which a checkpoint at the stop is worth it, rows up to which it is quick, and how long it may take.
+const CLOSE_LOG_BYTES: u64 = 4 << 20;
+const CLOSE_ROWS_MAX: u64 = 50_000;
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The current value and everything that changes it.
 #[derive(Debug)]
@@ -58,6 +65,8 @@ pub struct Log {
     pub store: persist::Store,
     /// Whether a reply waits until its commit is durable.
     pub sync: bool,
+    /// Bytes of log that call for the next checkpoint; none is asked for while one is made.
+    pub checkpoint_at: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -173,10 +182,43 @@ impl Engine {
 
     /// Ends a turn: its commits go to the committer.
     pub fn turn_end(&mut self) {
-        let Some(log) = &self.log else { return };
-        if !self.records.is_empty() && self.failure.is_none() {
-            log.store.submit(self.db.commit, std::mem::take(&mut self.records));
+        if self.submit()
+            && let Some(log) = &self.log
+            && log.store.log_bytes() > log.checkpoint_at.load(Ordering::Relaxed).saturating_add(self.db.bytes())
+        {
+            self.checkpoint(Box::new(|_| {}));
         }
+    }
+
+    /// Hands what was committed to the committer; whether there was anything.
+    fn submit(&mut self) -> bool {
+        let Some(log) = &self.log else { return false };
+        if self.records.is_empty() || self.failure.is_some() {
+            return false;
+        }
+        log.store.submit(self.db.commit, std::mem::take(&mut self.records));
+        true
+    }
+
+    /// Writes a checkpoint of the current value in the background; `done` hears of it on another thread.
+    pub fn checkpoint(&mut self, done: persist::CheckpointDone) {
+        self.submit();
+        let Some(log) = &self.log else {
+            return done(Err(Arc::new(persist::Error::Misuse("a server in memory has no checkpoint".into()))));
+        };
+        let (next, limit, bytes) =
+            (Arc::clone(&log.checkpoint_at), self.limits.checkpoint_log_bytes, log.store.log_bytes());
+        next.store(u64::MAX, Ordering::Relaxed);
+        let finished = move |result: Result<persist::CheckpointInfo, Arc<persist::Error>>| {
+            // After a failure the log has to grow by as much again before the next try.
+            next.store(if result.is_ok() { limit } else { bytes.saturating_add(limit) }, Ordering::Relaxed);
+            match &result {
+                Ok(info) => log::info!("checkpoint: {info:?}"),
+                Err(error) => log::error!("checkpoint failed, the older one and the log stay in use: {error}"),
+            }
+            done(result);
+        };
+        log.store.checkpoint(Box::new(self.db.clone()), Box::new(finished));
     }
 
     /// Replies that wait for a commit up to this one may leave.
@@ -276,10 +318,28 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the log out, to close it at a stop.
-    pub fn take_log(&mut self) -> Option<Log> {
-        self.turn_end();
-        self.log.take()
+    /// Makes everything durable and lets go of the data directory, at a stop; the disk's failure, if it failed.
+    ///
+    /// Where the log would cost the next start more than a checkpoint costs now, a checkpoint is written first.
+    pub fn close(&mut self) -> Option<Error> {
+        self.submit();
+        let log_bytes = self.log.as_ref()?.store.log_bytes();
+        if log_bytes > CLOSE_LOG_BYTES && self.db.row_count() <= CLOSE_ROWS_MAX {
+            let (tell, told) = mpsc::channel();
+            self.checkpoint(Box::new(move |_| {
+                let _ = tell.send(());
+            }));
+            let _ = told.recv_timeout(CLOSE_TIME_MAX);
+        }
+        let cause = self.log.take()?.store.close()?;
+        Some(Error::new(Kind::CommitFailed, format!("the last commits are not on the disk: {cause}")))
+    }
+
+    /// Lets go of the data directory as a killed process would: what is not on the disk yet will never be.
+    pub fn crash(&mut self) {
+        if let Some(log) = self.log.take() {
+            log.store.crash();
+        }
     }
 
     /// Opens a transaction. A read-only one sees the value of this moment.
