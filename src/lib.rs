@@ -15,6 +15,10 @@
 //! - [`client`] is a small pipelining client, [`bench`] the load generator, [`trace`] the annotated frames.
 
 pub mod auth;
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub mod bench;
 pub mod cli;
 pub mod client;
