@@ -169,12 +169,15 @@ impl<T: Transport> Conn<T> {
         }
     }
 
-    /// Runs a parked request again.
+    /// Runs a parked request again. A client that gave several the same id has all of them run.
     pub(crate) fn wake(&mut self, request: i64, turn: &mut Turn<'_>) {
-        let Some(place) = self.parked.iter().position(|parked| parked.request == request) else { return };
-        let parked = self.parked.remove(place);
-        self.parked_bytes -= parked.frame.len() + PARKED_OVERHEAD_BYTES;
-        self.run_frame(&parked.frame, None, turn);
+        let parked = std::mem::take(&mut self.parked).into_iter();
+        let (woken, rest): (Vec<_>, Vec<_>) = parked.partition(|parked| parked.request == request);
+        self.parked = rest;
+        for parked in woken {
+            self.parked_bytes -= parked.frame.len() + PARKED_OVERHEAD_BYTES;
+            self.run_frame(&parked.frame, None, turn);
+        }
         self.settle();
     }
 
