@@ -2,3 +2,4 @@
 
 mod ga_replay;
 mod ga_support;
+mod ga_tuples;
