@@ -5,6 +5,7 @@
 
 mod bench;
 mod data;
+mod decode;
 mod serve;
 pub mod store;
 mod user;
@@ -35,6 +36,7 @@ enum Command {
     Checkpoint(data::Checkpoint),
     Backup(data::Backup),
     Restore(data::Restore),
+    Decode(decode::Args),
 }
 
 impl Command {
@@ -47,6 +49,7 @@ impl Command {
             Self::Checkpoint(args) => args.run(),
             Self::Backup(args) => args.run(),
             Self::Restore(args) => args.run(),
+            Self::Decode(args) => decode::run(args),
         }
     }
 }

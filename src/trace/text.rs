@@ -38,7 +38,7 @@ fn mark(from: Direction) -> &'static str {
 /// A line of a trace, or of hex.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// Nothing, or a remark that begins with `#` or `!`.
+    /// Nothing, or a remark that begins with `#` or `!`. A frame does not go on behind it.
     Remark(&'a str),
     /// The bytes that follow come from here.
     From(Direction),
@@ -104,6 +104,7 @@ pub fn decode(input: &[u8], from: Direction, dialect: Dialect) -> Result<String,
     for line in &parsed {
         match line {
             Line::Remark(text) => {
+                conversation.finish(&mut out);
                 out.push_str(text);
                 out.push('\n');
             }
