@@ -298,6 +298,7 @@ impl EventLoop {
 
     /// Gives every connection with work its share of the turn.
     fn serve(&mut self, engine: &mut Engine, scratch: &mut [u8], now: Instant) {
+        let durable = engine.durable();
         for id in std::mem::take(&mut self.queue) {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             conn.marks.queued = false;
@@ -305,6 +306,8 @@ impl EventLoop {
             let Self { limits, hooks, .. } = self;
             let mut turn = Turn { engine, limits, hooks, now, crowded: self.buffered > limits.buffered_bytes };
             conn.receive(scratch, &mut turn);
+            // What need not wait for this turn's commits leaves at once: the client works on it while others are served.
+            conn.send(durable);
             enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
         }
     }

@@ -66,7 +66,7 @@ impl Database {
     }
 
     /// The row of this key, as it was stored.
-    pub fn get(&self, table: u32, key: &[u8]) -> Option<&Row> {
+    pub fn get(&self, table: u32, key: &Key) -> Option<&Row> {
         self.tables.get(&table)?.get(key)
     }
 
@@ -263,7 +263,7 @@ mod tests {
         let snapshot = db.clone();
         assert_eq!(db.set(18, Key::from_slice(b"a"), Some(row(2))), Some(row(1)));
         db.set(18, Key::from_slice(b"b"), Some(row(3)));
-        assert_eq!((snapshot.get(18, b"a"), snapshot.len(18)), (Some(&row(1)), 1));
+        assert_eq!((snapshot.get(18, &Key::from_slice(b"a")), snapshot.len(18)), (Some(&row(1)), 1));
         assert_eq!((db.len(18), db.row_count(), db.bytes()), (2, 2, 2 * (1 + 12 + ROW_OVERHEAD_BYTES)));
         assert_eq!(db.scan(18).map(|(k, _)| k.to_vec()).collect::<Vec<_>>(), [b"a".to_vec(), b"b".to_vec()]);
         db.set(18, Key::from_slice(b"b"), None);
@@ -285,7 +285,7 @@ mod tests {
         }
         let mut db = Database::new();
         db.replay(5, &payload).unwrap();
-        assert_eq!((db.commit, db.len(18), db.get(18, b"b")), (5, 1, Some(&row)));
+        assert_eq!((db.commit, db.len(18), db.get(18, &Key::from_slice(b"b"))), (5, 1, Some(&row)));
         for cut in 1..payload.len() {
             let _ = Database::new().replay(5, &payload[..cut]);
         }

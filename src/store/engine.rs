@@ -16,6 +16,7 @@ use super::row::Row;
 use super::tx::{State, Ticket, Transactions, Tx, TxId, Writes};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +37,7 @@ pub struct Engine {
     /// The change sets of this turn, as log records.
     records: Vec<u8>,
     /// What takes back the commits that are not durable, oldest first.
-    undo: VecDeque<(u64, Vec<Undo>)>,
+    undo: VecDeque<(u64, Steps)>,
     failure: Option<Error>,
     failure_told: bool,
     max_memory: u64,
@@ -69,6 +70,9 @@ pub struct Log {
     pub checkpoint_at: Arc<AtomicU64>,
 }
 
+/// What takes back one commit; most have one step.
+type Steps = SmallVec<[Undo; 1]>;
+
 #[derive(Debug)]
 enum Undo {
     Row {
@@ -83,7 +87,7 @@ enum Undo {
 /// Rows to read and write: of the current value, or of a transaction over it.
 pub trait Access {
     /// The row of this key.
-    fn get(&self, table: u32, key: &[u8]) -> Option<Row>;
+    fn get(&self, table: u32, key: &Key) -> Option<Row>;
     /// Puts or deletes a row.
     fn set(&mut self, table: u32, key: Key, row: Option<Row>);
 }
@@ -296,7 +300,7 @@ impl Engine {
     /// Starts a commit. Dropped before [`Commit::finish`], it never was.
     pub fn begin_commit(&mut self) -> Commit<'_> {
         let payload = std::mem::take(&mut self.payload);
-        Commit { engine: self, payload, undo: Vec::new() }
+        Commit { engine: self, payload, undo: Steps::new() }
     }
 
     /// One catalog change as a commit of its own.
@@ -427,7 +431,7 @@ impl Engine {
         Ok(commit.finish())
     }
 
-    fn take_back(&mut self, steps: Vec<Undo>) {
+    fn take_back(&mut self, steps: Steps) {
         for step in steps.into_iter().rev() {
             match step {
                 Undo::Row { table, key, old } => {
@@ -449,7 +453,7 @@ impl Engine {
 pub struct Commit<'e> {
     engine: &'e mut Engine,
     payload: Vec<u8>,
-    undo: Vec<Undo>,
+    undo: Steps,
 }
 
 impl Commit<'_> {
@@ -489,7 +493,7 @@ impl Commit<'_> {
 }
 
 impl Access for Commit<'_> {
-    fn get(&self, table: u32, key: &[u8]) -> Option<Row> {
+    fn get(&self, table: u32, key: &Key) -> Option<Row> {
         self.engine.db.get(table, key).cloned()
     }
 
@@ -524,10 +528,10 @@ pub struct Overlay<'a> {
 }
 
 impl Access for Overlay<'_> {
-    fn get(&self, table: u32, key: &[u8]) -> Option<Row> {
+    fn get(&self, table: u32, key: &Key) -> Option<Row> {
         if let Some(writes) = &self.writes
             && !writes.rows.is_empty()
-            && let Some(row) = writes.rows.get(&(table, Key::from_slice(key)))
+            && let Some(row) = writes.rows.get(&(table, key.clone()))
         {
             return row.clone();
         }

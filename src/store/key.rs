@@ -22,9 +22,74 @@ use crate::value::{ColumnType, Date, Decimal, Time, Value};
 use crate::wire::binary_tuple;
 use num_bigint::Sign;
 use smallvec::SmallVec;
+use std::cmp::Ordering;
 
 /// An encoded key. Up to 16 bytes live inside the map's node: an INT64, a UUID.
-pub type Key = SmallVec<[u8; 16]>;
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Key(SmallVec<[u8; 16]>);
+
+impl Key {
+    /// An empty key.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A key of these bytes.
+    pub fn from_slice(bytes: &[u8]) -> Self {
+        Self(SmallVec::from_slice(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+impl std::ops::Deref for Key {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Ord for Key {
+    /// The order of the bytes. A search in a map is a chain of comparisons that wait for one another, and most are
+    /// decided by the first 8 bytes: comparing those as one number costs a fraction of a call to `memcmp`.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (ours, theirs) = (self.as_slice(), other.as_slice());
+        if let (Some((a, a_rest)), Some((b, b_rest))) = (ours.split_first_chunk(), theirs.split_first_chunk()) {
+            let (a, b) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
+            if a != b || (a_rest.is_empty() && b_rest.is_empty()) {
+                return a.cmp(&b);
+            }
+            return a_rest.cmp(b_rest);
+        }
+        ours.cmp(theirs)
+    }
+}
+
+impl PartialOrd for Key {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// Appends one key column, whose element is canonical.
 pub fn push_element(key: &mut Key, element: &[u8], ty: ColumnType) -> Result<()> {
@@ -109,7 +174,7 @@ fn push_time(key: &mut Key, v: Time) {
 }
 
 fn push_bytes(key: &mut Key, bytes: &[u8]) {
-    key.reserve(bytes.len() + 2);
+    key.0.reserve(bytes.len() + 2);
     let mut rest = bytes;
     while let Some(zero) = rest.iter().position(|&b| b == 0) {
         let (head, tail) = rest.split_at(zero + 1);
@@ -132,7 +197,7 @@ fn push_decimal(key: &mut Key, v: &Decimal) {
     let digits = v.unscaled.magnitude().to_string();
     // Where the first digit stands: 0.ddd * 10^exponent.
     let exponent = i32::try_from(digits.len()).unwrap_or(i32::MAX).saturating_sub(v.scale);
-    key.extend((exponent as u32 ^ (1 << 31)).to_be_bytes().map(|b| b ^ invert));
+    key.0.extend((exponent as u32 ^ (1 << 31)).to_be_bytes().map(|b| b ^ invert));
     for pair in digits.as_bytes().chunks(2) {
         let tens = pair.first().map_or(0, |d| d - b'0');
         let ones = pair.get(1).map_or(0, |d| d - b'0');
@@ -232,6 +297,11 @@ mod tests {
             let wide = |v: i64, s: i32| i128::from(v) * 10_i128.pow(6 - s as u32);
             let order = key(&Value::Decimal(make(a, sa)), ty).cmp(&key(&Value::Decimal(make(b, sb)), ty));
             proptest::prop_assert_eq!(order, wide(a, sa).cmp(&wide(b, sb)));
+        }
+
+        #[test]
+        fn keys_compare_as_their_bytes(a in proptest::collection::vec(0_u8..3, 0..20), b in proptest::collection::vec(0_u8..3, 0..20)) {
+            proptest::prop_assert_eq!(Key::from_slice(&a).cmp(&Key::from_slice(&b)), a.cmp(&b));
         }
 
         #[test]

@@ -10,10 +10,13 @@
 //! The checksum is made once, when the row is made, and travels with it; whoever reads the row back from a disk checks it.
 
 use crate::error::{Error, Kind, Result};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 9;
+/// Rows up to this size are put together without an allocation beside their own.
+const STACK_BYTES: usize = 512;
 
 /// A stored row, cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +29,13 @@ impl Row {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&version);
         crc.update(tuple);
-        let header = std::iter::once(FORMAT).chain(crc.finalize().to_le_bytes()).chain(version);
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + tuple.len());
-        bytes.extend(header);
+        let mut bytes = SmallVec::<[u8; STACK_BYTES]>::new();
+        bytes.reserve_exact(HEADER_BYTES + tuple.len());
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(&crc.finalize().to_le_bytes());
+        bytes.extend_from_slice(&version);
         bytes.extend_from_slice(tuple);
-        Self(bytes.into())
+        Self(bytes.as_slice().into())
     }
 
     /// A row read back from a disk; its checksum is verified.
