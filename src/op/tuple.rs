@@ -159,11 +159,19 @@ pub fn run(access: &mut impl Access, table: &Table, action: Action) -> Reply {
         // What is skipped is decided before anything is deleted: a key that is named twice was there both times.
         Action::Delete(keys) => {
             let there: Many<bool> = keys.iter().map(|key| rows.exists(key)).collect();
-            skipped(keys.into_iter().zip(there), |(key, there)| there && (rows.delete(key) || there))
+            skipped(keys.into_iter().zip(there), |(key, there)| {
+                rows.delete(key);
+                there
+            })
         }
         Action::DeleteExact(tuples) => {
             let same: Many<bool> = tuples.iter().map(|t| rows.equals(t)).collect();
-            skipped(tuples.into_iter().zip(same), |(t, same)| same && (rows.delete(t.key) || same))
+            skipped(tuples.into_iter().zip(same), |(t, same)| {
+                if same {
+                    rows.delete(t.key);
+                }
+                same
+            })
         }
         Action::GetAndDelete(key) => {
             let old = rows.get(&key);
