@@ -1,8 +1,12 @@
 //! Tests by behaviour, in one binary.
 
 mod draft;
+mod draft_errors;
+mod draft_script;
+mod draft_tuples;
 mod ga_replay;
 mod ga_support;
 mod ga_transactions;
 mod ga_tuples;
+mod live_schema;
 mod replay_draft;
