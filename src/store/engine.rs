@@ -23,6 +23,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+/// Bytes of records that do not wait for the end of the turn when the committer is idle: it syncs the first requests of
+/// a batch while the loop runs the others.
+const EARLY_BYTES: usize = 2 << 10;
 /// Bytes of log from which a checkpoint at the stop is worth it, rows up to which it is quick, and how long it may take.
 const CLOSE_LOG_BYTES: u64 = 4 << 20;
 const CLOSE_ROWS_MAX: u64 = 50_000;
@@ -485,6 +488,9 @@ impl Commit<'_> {
                 persist::append_record(&mut engine.records, commit, &self.payload);
                 if log.sync {
                     engine.undo.push_back((commit, undo));
+                }
+                if engine.records.len() >= EARLY_BYTES && log.store.backlog_bytes() == 0 {
+                    engine.submit();
                 }
             }
         }

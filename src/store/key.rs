@@ -40,6 +40,7 @@ impl Key {
     }
 
     /// The bytes.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         &self.0
     }
@@ -56,12 +57,14 @@ impl Key {
 impl std::ops::Deref for Key {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         &self.0
     }
 }
 
 impl std::borrow::Borrow<[u8]> for Key {
+    #[inline]
     fn borrow(&self) -> &[u8] {
         &self.0
     }
