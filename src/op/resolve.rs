@@ -13,7 +13,7 @@ use crate::store::key::{self, Key};
 use crate::store::row::Row;
 use crate::store::schema::Schema;
 use crate::value::{ColumnType, UNLIMITED, Value};
-use crate::wire::binary_tuple::{self, Builder, Tuple};
+use crate::wire::binary_tuple::{self, Buffers, Builder, Tuple};
 use std::sync::Arc;
 
 /// Digits a DECIMAL column has that a live schema makes, and those after the point.
@@ -23,14 +23,23 @@ const LIVE_DECIMAL: ColumnType = ColumnType::Decimal { precision: 19, scale: 3 }
 #[derive(Debug)]
 pub struct Resolver<'s> {
     schema: &'s Schema,
-    builder: Builder,
-    bytes: Vec<u8>,
+    buffers: Buffers,
 }
 
 impl<'s> Resolver<'s> {
     /// For rows of `schema`, the newest of its table.
     pub fn new(schema: &'s Schema) -> Self {
-        Self { schema, builder: Builder::new(), bytes: Vec::new() }
+        Self::with_buffers(schema, Buffers::default())
+    }
+
+    /// The same in buffers that are there already.
+    pub fn with_buffers(schema: &'s Schema, buffers: Buffers) -> Self {
+        Self { schema, buffers }
+    }
+
+    /// The buffers, for the next.
+    pub fn into_buffers(self) -> Buffers {
+        self.buffers.kept()
     }
 
     /// A tuple of one value per column, in table order. `None` brings no value: the default, else null.
@@ -42,11 +51,13 @@ impl<'s> Resolver<'s> {
         values: impl Iterator<Item = Option<Value<'v>>>,
         rng: &mut fastrand::Rng,
     ) -> Result<NewTuple> {
-        self.builder.clear();
+        self.buffers.builder.clear();
         for (column, value) in self.schema.columns.iter().zip(values) {
             match value {
-                Some(value) => self.builder.push(&column.accept(value).map_err(|e| missed_key(e, column))?, column.ty),
-                None => push_default(&mut self.builder, column, rng).map_err(|e| missed_key(e, column))?,
+                Some(value) => {
+                    self.buffers.builder.push(&column.accept(value).map_err(|e| missed_key(e, column))?, column.ty)
+                }
+                None => push_default(&mut self.buffers.builder, column, rng).map_err(|e| missed_key(e, column))?,
             }
         }
         self.finish()
@@ -73,15 +84,15 @@ impl<'s> Resolver<'s> {
             let key = self.schema.key_of(&tuple)?;
             return Ok(NewTuple { key, row: Row::new(self.schema.version, bytes) });
         }
-        self.builder.clear();
+        self.buffers.builder.clear();
         for (i, column) in columns.iter().enumerate() {
             match tuple.element(i) {
                 Some(element) => {
                     let value = column.accept(binary_tuple::decode(element, column.ty)?)?;
-                    self.builder.push(&value, column.ty);
+                    self.buffers.builder.push(&value, column.ty);
                 }
-                None if no_value(i) => push_default(&mut self.builder, column, rng)?,
-                None if column.nullable => self.builder.push_null(),
+                None if no_value(i) => push_default(&mut self.buffers.builder, column, rng)?,
+                None if column.nullable => self.buffers.builder.push_null(),
                 None => return Err(column.null_refused()),
             }
         }
@@ -95,10 +106,8 @@ impl<'s> Resolver<'s> {
     pub fn key<'v>(&mut self, values: impl Iterator<Item = Value<'v>>) -> Result<Key> {
         let mut out = Key::new();
         for (column, value) in self.key_columns().zip(values) {
-            self.bytes.clear();
             let value = column.accept(value).map_err(|e| missed_key(e, column))?;
-            binary_tuple::encode(&mut self.bytes, &value, column.ty);
-            key::push_element(&mut out, &self.bytes, column.ty)?;
+            key::push(&mut out, &value, column.ty)?;
         }
         Ok(out)
     }
@@ -115,10 +124,10 @@ impl<'s> Resolver<'s> {
             if binary_tuple::is_canonical(element, column.ty) {
                 key::push_element(&mut out, element, column.ty)?;
             } else {
-                self.bytes.clear();
+                self.buffers.bytes.clear();
                 let value = column.accept(binary_tuple::decode(element, column.ty)?)?;
-                binary_tuple::encode(&mut self.bytes, &value, column.ty);
-                key::push_element(&mut out, &self.bytes, column.ty)?;
+                binary_tuple::encode(&mut self.buffers.bytes, &value, column.ty);
+                key::push_element(&mut out, &self.buffers.bytes, column.ty)?;
             }
         }
         Ok(out)
@@ -130,10 +139,10 @@ impl<'s> Resolver<'s> {
     }
 
     fn finish(&mut self) -> Result<NewTuple> {
-        self.bytes.clear();
-        self.builder.write(&mut self.bytes);
-        let key = self.schema.key_of(&Tuple::parse(&self.bytes, self.schema.columns.len())?)?;
-        Ok(NewTuple { key, row: Row::new(self.schema.version, &self.bytes) })
+        self.buffers.bytes.clear();
+        self.buffers.builder.write(&mut self.buffers.bytes);
+        let key = self.schema.key_of(&Tuple::parse(&self.buffers.bytes, self.schema.columns.len())?)?;
+        Ok(NewTuple { key, row: Row::new(self.schema.version, &self.buffers.bytes) })
     }
 
     /// The header of a tuple of `len` bytes, were its offsets as narrow as they can be.

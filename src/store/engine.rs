@@ -16,6 +16,7 @@ use super::row::Row;
 use super::tx::{State, Ticket, Transactions, Tx, TxId, Writes};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
+use crate::wire::binary_tuple::Buffers;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Engine {
     pub node_id: u128,
     /// A buffer for change sets.
     payload: Vec<u8>,
+    /// Buffers of whoever packs tuples.
+    pub buffers: Buffers,
 }
 
 /// The commit log behind an engine.
@@ -125,6 +128,7 @@ impl Engine {
             rng,
             node_id,
             payload: Vec::new(),
+            buffers: Buffers::default(),
         };
         if engine.db.catalog.cluster_id == 0 {
             let id = engine.rng.u128(1..);
@@ -144,9 +148,14 @@ impl Engine {
         &self.db.catalog
     }
 
-    /// The newest commit, which a reply made now has to wait for.
+    /// The newest commit.
     pub fn commit(&self) -> u64 {
         self.db.commit
+    }
+
+    /// The commit that a reply made now has to wait for, unless it is durable.
+    pub fn awaited_commit(&self) -> Option<u64> {
+        (self.db.commit > self.durable()).then_some(self.db.commit)
     }
 
     /// The time of this turn.

@@ -108,6 +108,16 @@ pub fn push_element(key: &mut Key, element: &[u8], ty: ColumnType) -> Result<()>
         }
         _ => push_value(key, &binary_tuple::decode(element, ty)?, ty),
     }
+    check_length(key)
+}
+
+/// Appends one key column from a value that the column accepts.
+pub fn push(key: &mut Key, value: &Value<'_>, ty: ColumnType) -> Result<()> {
+    push_value(key, value, ty);
+    check_length(key)
+}
+
+fn check_length(key: &Key) -> Result<()> {
     if key.len() > KEY_BYTES_MAX {
         return Err(Error::new(
             Kind::LimitExceeded,
@@ -215,10 +225,12 @@ mod tests {
     use crate::value::{Timestamp, UNLIMITED};
 
     fn key(value: &Value<'_>, ty: ColumnType) -> Key {
-        let (mut element, mut key) = (Vec::new(), Key::new());
+        let (mut element, mut from_element, mut from_value) = (Vec::new(), Key::new(), Key::new());
         binary_tuple::encode(&mut element, value, ty);
-        push_element(&mut key, &element, ty).unwrap();
-        key
+        push_element(&mut from_element, &element, ty).unwrap();
+        push(&mut from_value, value, ty).unwrap();
+        assert_eq!(from_element, from_value, "{value}");
+        from_value
     }
 
     fn assert_ordered(values: &[Value<'_>], ty: ColumnType) {

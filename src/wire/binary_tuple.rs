@@ -105,6 +105,26 @@ pub struct Builder {
     values: Vec<u8>,
 }
 
+/// What packing a tuple needs, kept from one to the next.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    /// The elements.
+    pub builder: Builder,
+    /// The tuple, or an element.
+    pub bytes: Vec<u8>,
+}
+
+/// Buffers larger than this are not kept.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
+impl Buffers {
+    /// The same buffers, or none if they are large.
+    pub fn kept(self) -> Self {
+        let bytes = self.bytes.capacity().max(self.builder.values.capacity()).max(4 * self.builder.ends.capacity());
+        if bytes > KEPT_BYTES_MAX { Self::default() } else { self }
+    }
+}
+
 impl Builder {
     /// An empty builder.
     pub fn new() -> Self {

@@ -83,7 +83,9 @@ impl Draft {
                 put_error(request, &error, out);
             }
         }
-        out.hold(engine.commit(), request);
+        if let Some(commit) = engine.awaited_commit() {
+            out.hold(commit, request);
+        }
         Flow::Continue
     }
 

@@ -17,6 +17,7 @@ use crate::store::key::Key;
 use crate::store::schema::Schema;
 use crate::store::tx::Ticket;
 use crate::value::Value;
+use crate::wire::binary_tuple::Buffers;
 use crate::wire::msgpack::Reader;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -34,7 +35,11 @@ pub fn run(
 ) -> Result<Step> {
     let table = Arc::clone(tables::by_id(reader, engine.catalog())?);
     let schema = tables::version(&table, reader.i32()?)?;
-    let (run, sent) = tuples::read(action, &mut Plain::new(&table, schema, reader, &mut engine.rng))?;
+    let buffers = std::mem::take(&mut engine.buffers);
+    let mut source = Plain::new(&table, schema, reader, &mut engine.rng, buffers);
+    let read = tuples::read(action, &mut source);
+    engine.buffers = source.resolver.into_buffers();
+    let (run, sent) = read?;
     let operation = Operation { table: Arc::clone(&table), grow: Vec::new(), action: run };
     tuples::execute_and_answer(engine, ticket, operation, &sent, action.answer(Form::Plain), out)
 }
@@ -54,10 +59,16 @@ struct Plain<'a, 'r, 't> {
 }
 
 impl<'a, 'r, 't> Plain<'a, 'r, 't> {
-    fn new(table: &'t Arc<Table>, schema: &'t Schema, reader: &'r mut Reader<'a>, rng: &'r mut fastrand::Rng) -> Self {
+    fn new(
+        table: &'t Arc<Table>,
+        schema: &'t Schema,
+        reader: &'r mut Reader<'a>,
+        rng: &'r mut fastrand::Rng,
+        buffers: Buffers,
+    ) -> Self {
         let newest: &Schema = table.newest();
         let slots = std::iter::repeat_n(None, newest.columns.len()).collect();
-        Self { table, schema, newest, reader, rng, resolver: Resolver::new(newest), slots }
+        Self { table, schema, newest, reader, rng, resolver: Resolver::with_buffers(newest, buffers), slots }
     }
 
     /// Reads the values of some columns into their slots.

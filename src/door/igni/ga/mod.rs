@@ -118,7 +118,9 @@ impl Ga {
                 self.put_error(request, &error, timestamp(engine), out);
             }
         }
-        out.hold(engine.commit(), request);
+        if let Some(commit) = engine.awaited_commit() {
+            out.hold(commit, request);
+        }
         Flow::Continue
     }
 
