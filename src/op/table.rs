@@ -117,7 +117,7 @@ pub fn drop_columns(engine: &mut Engine, table: &Table, names: &[String]) -> Res
         if column.key.is_some() || column.colocation.is_some() {
             return Err(Error::new(
                 Kind::InvalidArgument,
-                format!("Deleting column '{name}' belonging to primary key is not allowed."),
+                format!("Deleting column `{name}` belonging to primary key is not allowed."),
             ));
         }
         ids.push(column.id);

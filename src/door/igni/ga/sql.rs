@@ -15,12 +15,10 @@ pub fn execute(reader: &mut Reader<'_>, engine: &mut Engine, out: &mut Vec<u8>) 
     let transaction = request::transaction(reader)?;
     let sql = Sql::read(reader)?;
     let statements = ddl::parse_script(sql.text)?;
-    let [statement] = statements.as_slice() else {
-        let count = statements.len();
-        return Err(Error::new(
-            Kind::SqlValidation,
-            format!("Failed to validate query. Expected exactly one statement, but got {count}"),
-        ));
+    let statement = match statements.as_slice() {
+        [statement] => statement,
+        [] => return Err(Error::new(Kind::SqlParse, "Failed to parse query: Not a statement")),
+        _ => return Err(Error::new(Kind::SqlValidation, "Multiple statements are not allowed.")),
     };
     if transaction.is_some() && statement.class() == Class::Ddl {
         return Err(Error::new(Kind::SqlValidation, "DDL doesn't support transactions."));
