@@ -9,6 +9,7 @@
 //! the last answer away from the client. So a connection that we end first says that nothing more comes, then discards
 //! what still arrives until the client ends too or a short time is over.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use crate::wire::frame::{self, Next, Partial};
 const FRAMES_PER_TURN: usize = 512;
 
 /// What a parked frame counts beyond its bytes.
-const PARKED_OVERHEAD_BYTES: usize = 128;
+const PARKED_OVERHEAD_BYTES: usize = 256;
 
 /// A connection over `T`.
 pub(crate) struct Conn<T> {
@@ -35,7 +36,8 @@ pub(crate) struct Conn<T> {
     session: Session,
     input: Partial,
     output: Output,
-    parked: Vec<Parked>,
+    /// Frames of requests that wait for a lock, by the id of the request; a client may give several the same.
+    parked: HashMap<i64, Vec<Box<[u8]>>>,
     parked_bytes: usize,
     phase: Phase,
     /// The size that the first frame in `input` will have; 0 if not known.
@@ -73,12 +75,6 @@ pub(crate) struct Marks {
     pub(crate) buffered: usize,
 }
 
-/// A request that waits for a lock.
-struct Parked {
-    request: i64,
-    frame: Box<[u8]>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Requests are taken.
@@ -109,7 +105,7 @@ impl<T: Transport> Conn<T> {
             session,
             input: Partial::default(),
             output: Output::default(),
-            parked: Vec::new(),
+            parked: HashMap::new(),
             parked_bytes: 0,
             phase: Phase::Open,
             whole: 0,
@@ -171,12 +167,9 @@ impl<T: Transport> Conn<T> {
 
     /// Runs a parked request again. A client that gave several the same id has all of them run.
     pub(crate) fn wake(&mut self, request: i64, turn: &mut Turn<'_>) {
-        let parked = std::mem::take(&mut self.parked).into_iter();
-        let (woken, rest): (Vec<_>, Vec<_>) = parked.partition(|parked| parked.request == request);
-        self.parked = rest;
-        for parked in woken {
-            self.parked_bytes -= parked.frame.len() + PARKED_OVERHEAD_BYTES;
-            self.run_frame(&parked.frame, None, turn);
+        for frame in self.parked.remove(&request).unwrap_or_default() {
+            self.parked_bytes -= frame.len() + PARKED_OVERHEAD_BYTES;
+            self.run_frame(&frame, None, turn);
         }
         self.settle();
     }
@@ -226,8 +219,8 @@ impl<T: Transport> Conn<T> {
     /// The server cannot wait any longer: parked requests fail.
     pub(crate) fn give_up(&mut self, hooks: &mut Hooks) {
         let error = Error::new(Kind::Stopping, "the server is stopping; the request was not run");
-        for parked in std::mem::take(&mut self.parked) {
-            self.fail(parked.request, &error, hooks);
+        for (request, frames) in std::mem::take(&mut self.parked) {
+            frames.iter().for_each(|_| self.fail(request, &error, hooks));
         }
         self.parked_bytes = 0;
         self.drain();
@@ -431,7 +424,7 @@ impl<T: Transport> Conn<T> {
                 // A door parks only what it could read the request id of.
                 let Some(request) = door::request_id(payload) else { return };
                 self.parked_bytes += payload.len() + PARKED_OVERHEAD_BYTES;
-                self.parked.push(Parked { request, frame: payload.into() });
+                self.parked.entry(request).or_default().push(payload.into());
             }
         }
     }
@@ -458,7 +451,7 @@ impl<T: Transport> Conn<T> {
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
             self.input = Partial::default();
-            self.parked = Vec::new();
+            self.parked = HashMap::new();
             self.parked_bytes = 0;
         }
     }

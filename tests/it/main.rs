@@ -4,6 +4,7 @@ mod draft;
 mod draft_errors;
 mod draft_script;
 mod draft_tuples;
+mod fixture;
 mod ga_replay;
 mod ga_support;
 mod ga_transactions;
