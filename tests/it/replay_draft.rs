@@ -43,6 +43,17 @@ fn golden_frames_are_what_decode_prints() {
     }
 }
 
+/// The document's worked session is the one that is replayed.
+#[test]
+fn the_worked_session_of_the_document_is_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("protocol.md")).unwrap();
+    let session = document.split("```text\n").nth(1).and_then(|tail| tail.split("```").next()).unwrap();
+    let dialect = flint::door::igni::handshake::Dialect::Draft;
+    let golden = fs::read_to_string(root.join("data/frames/draft/worked-session.txt")).unwrap();
+    assert_eq!(decode(session.as_bytes(), Direction::Client, dialect).unwrap(), golden);
+}
+
 fn files() -> Vec<PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/frames/draft");
     let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -189,6 +200,9 @@ impl Replay {
         let judged = used > 0 || matches!(next(sent.strip_prefix(b"IGNI").unwrap_or(sent), usize::MAX), Next::Frame(_));
         let got = if judged { self.peer.answer(closed || silence) } else { Vec::new() };
         let is_closed = (closed || silence) && self.peer.is_closed();
+        if let Some(captured) = &captured {
+            self.learn(captured, &got);
+        }
         let got = self.to_capture(&got);
         let fine = got == expected && closed == is_closed && (!silence || differs);
         if !fine {
@@ -217,6 +231,16 @@ impl Replay {
         }
         if closed {
             self.blessed.push("! closed".into());
+        }
+    }
+
+    /// A table that the conversation itself creates: both answers are a head of 7 bytes, and an id of 24 in its extension.
+    fn learn(&mut self, captured: &[u8], got: &[u8]) {
+        let id = |answer: &[u8]| answer.get(7..).and_then(|t| t.strip_prefix(b"\xc7\x18\x09")).map(<[u8]>::to_vec);
+        if let (Some(theirs), Some(ours)) = (id(captured), id(got))
+            && !self.ids.iter().any(|(_, known)| *known == ours)
+        {
+            self.ids.push((theirs, ours));
         }
     }
 
