@@ -117,19 +117,24 @@ fn admitted(engine: &mut Engine, ticket: Ticket, operation: &Operation, waiting:
 }
 
 fn in_transaction(engine: &mut Engine, id: TxId, ticket: Ticket, operation: Operation) -> Result<Outcome> {
-    let tx = engine.transactions.get(id).ok_or_else(|| {
-        Error::new(Kind::TransactionFinished, format!("Transaction is already finished [txId={}]", id.0))
-    })?;
+    let tx = engine.transactions.get(id).ok_or_else(|| tx::finished(id))?;
     tx.check_alive()?;
     if let State::ReadOnly(db) = &tx.state {
         if !operation.action.is_read() {
             return Err(Error::new(
                 Kind::WriteInReadOnlyTransaction,
-                format!("Failed to enlist read-write operation into read-only transaction txId={{{}}}", id.0),
+                format!("Failed to enlist read-write operation into read-only transaction txId={{{id}}}"),
             ));
         }
         let mut access = Overlay { db, writes: None };
         return Ok(Outcome::Done(run(&mut access, &operation.table, operation.action)));
+    }
+    if let State::ReadWrite(writes) = &tx.state
+        && !operation.action.is_read()
+        && let Err(error) = writes.check_write(&operation.table)
+    {
+        engine.kill(id, error.clone());
+        return Err(error);
     }
     if !lock(engine, id, ticket, &operation)? {
         return Ok(Outcome::Waits);

@@ -13,7 +13,7 @@ use super::key::Key;
 use super::locks::Locks;
 use super::persist;
 use super::row::Row;
-use super::tx::{State, Ticket, Transactions, Tx, TxId, Writes};
+use super::tx::{self, State, Ticket, Transactions, Tx, TxId, Writes};
 use crate::config::Limits;
 use crate::error::{Error, Kind, Result};
 use crate::wire::binary_tuple::Buffers;
@@ -188,7 +188,7 @@ impl Engine {
                 tx,
                 Error::new(
                     Kind::TransactionTimedOut,
-                    format!("Transaction is already finished due to timeout [txId={}]", tx.0),
+                    format!("Transaction is already finished txId=[{tx}, txState=ABORTED]."),
                 ),
             );
         }
@@ -360,8 +360,10 @@ impl Engine {
 
     /// Opens a transaction. A read-only one sees the value of this moment.
     pub fn begin(&mut self, read_only: bool, timeout: Option<Duration>) -> TxId {
-        let state =
-            if read_only { State::ReadOnly(Box::new(self.db.clone())) } else { State::ReadWrite(Writes::default()) };
+        let state = match read_only {
+            true => State::ReadOnly(Box::new(self.db.clone())),
+            false => State::ReadWrite(Writes { began: self.db.catalog.clone(), ..Writes::default() }),
+        };
         let deadline = self.now + timeout.unwrap_or(self.limits.transaction);
         self.transactions.open(Tx { deadline, state })
     }
@@ -372,7 +374,7 @@ impl Engine {
     /// The reason it is dead, if it is; `IncompatibleSchema` if a table it wrote to is gone; `ReadOnlyStore`,
     /// `OutOfMemory`. In every case the transaction is over.
     pub fn commit_transaction(&mut self, id: TxId) -> Result<u64> {
-        let tx = self.transactions.remove(id).ok_or_else(|| unknown(id))?;
+        let tx = self.transactions.remove(id).ok_or_else(|| tx::finished(id))?;
         let writes = match tx.state {
             State::Dead(error) => return Err(error),
             State::ReadOnly(_) => return Ok(self.db.commit),
@@ -430,12 +432,7 @@ impl Engine {
             return Ok(self.db.commit);
         }
         self.check_writable(writes.bytes)?;
-        if let Some((table, _)) = writes.rows.keys().find(|(table, _)| self.db.catalog.table(*table).is_none()) {
-            return Err(Error::new(
-                Kind::IncompatibleSchema,
-                format!("Commit failed because the table with id {table} was dropped"),
-            ));
-        }
+        writes.check_commit(&self.db.catalog)?;
         let mut commit = self.begin_commit();
         for ((table, key), row) in &writes.rows {
             commit.set(*table, key.clone(), row.clone());
@@ -565,8 +562,4 @@ impl Access for Overlay<'_> {
 pub fn random_uuid(rng: &mut fastrand::Rng) -> u128 {
     let bits = rng.u128(..);
     bits & !(0xF000 << 64) & !(0xC000 << 48) | (0x4000 << 64) | (0x8000 << 48)
-}
-
-fn unknown(id: TxId) -> Error {
-    Error::new(Kind::TransactionFinished, format!("Transaction is already finished [txId={}]", id.0))
 }

@@ -4,16 +4,26 @@
 //! change set. A read-only transaction holds a database value and no locks. A transaction that was rolled back by
 //! somebody else (a lock conflict, its timeout) stays as a tombstone that says why, until its client ends it.
 
+use super::catalog::{Catalog, Table};
+use super::column::Default;
 use super::database::Database;
 use super::key::Key;
 use super::row::Row;
 use crate::error::{Error, Kind};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::time::Instant;
 
 /// A transaction. Ids ascend with age and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxId(pub u64);
+
+/// As a UUID, which ids of transactions are to today's clients.
+impl fmt::Display for TxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00000000-0000-0000-{:04x}-{:012x}", self.0 >> 48, self.0 & 0xFFFF_FFFF_FFFF)
+    }
+}
 
 /// A request that waits: it will be run again from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +65,71 @@ pub struct Writes {
     pub waiting: HashSet<Ticket>,
     /// Bytes that `rows` and their overhead take, or a little more.
     pub bytes: u64,
+    /// The tables as they were when it began.
+    pub began: Catalog,
+}
+
+impl Writes {
+    /// Whether the transaction may still write to `table`: as on a real node, only with the schema it began with.
+    ///
+    /// # Errors
+    /// `IncompatibleSchema`.
+    pub fn check_write(&self, table: &Table) -> Result<(), Error> {
+        let (Some(began), now) = (self.began.table(table.id), table.newest().version) else { return Ok(()) };
+        let then = began.newest().version;
+        if then == now {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::IncompatibleSchema,
+            format!(
+                "Table schema was updated after the transaction was started [table={}, startSchema={then}, \
+                 operationSchema={now}]",
+                table.name
+            ),
+        ))
+    }
+
+    /// Whether what was written may be committed over the tables of now: columns may have come that old rows can do
+    /// without; none may have gone.
+    ///
+    /// # Errors
+    /// `IncompatibleSchema`.
+    pub fn check_commit(&self, now: &Catalog) -> Result<(), Error> {
+        let mut last = None;
+        for &(id, _) in self.rows.keys() {
+            if last.replace(id) == Some(id) {
+                continue;
+            }
+            let began = self.began.table(id);
+            let Some(table) = now.table(id) else {
+                let name = began.map_or_else(|| id.to_string(), |table| table.name.to_string());
+                return Err(Error::new(
+                    Kind::IncompatibleSchema,
+                    format!("Commit failed because a table was already dropped [table={name}]"),
+                ));
+            };
+            let (Some(then), newest) = (began.map(|table| table.newest()), table.newest()) else { continue };
+            let then_has = |id| then.columns.iter().any(|c| c.id == id);
+            let now_has = |id| newest.columns.iter().any(|c| c.id == id);
+            let details = if then.columns.iter().any(|c| !now_has(c.id)) {
+                "Columns were dropped"
+            } else if newest.columns.iter().any(|c| !then_has(c.id) && !c.nullable && c.default == Default::None) {
+                "Not null column added without default value"
+            } else {
+                continue;
+            };
+            return Err(Error::new(
+                Kind::IncompatibleSchema,
+                format!(
+                    "Commit failed because schema is not forward-compatible [fromSchemaVersion={}, toSchemaVersion={}, \
+                     table={}, details={details}]",
+                    then.version, newest.version, table.name
+                ),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// All open transactions and all requests that wait.
@@ -179,6 +254,11 @@ impl Tx {
 pub fn conflict(tx: TxId, older: TxId) -> Error {
     Error::new(
         Kind::LockConflict,
-        format!("Failed to acquire a lock due to a possible deadlock [txId={}, conflicting txId={}]", tx.0, older.0),
+        format!("Failed to acquire a lock due to a possible deadlock [locker={tx}, holder={older}]"),
     )
+}
+
+/// The error of work in a transaction that is over.
+pub fn finished(tx: TxId) -> Error {
+    Error::new(Kind::TransactionFinished, format!("Transaction is already finished [id={tx}, state=ABORTED]."))
 }

@@ -269,6 +269,10 @@ fn a_transaction_ends_with_its_time() {
     assert_eq!(commit(&mut w, 0, default).error().code, TIMED_OUT);
     let read_only = begin_with(&mut w, 0, true, 0);
     w.advance(Duration::from_secs(599));
+    assert_eq!(read(&mut w, 0, Some(read_only), 9), None);
+    w.advance(Duration::from_secs(2));
+    let request = get(&mut w, 0, Some(read_only), 9);
+    assert_eq!(w.take(0, request).unwrap().error().code, TIMED_OUT);
     commit(&mut w, 0, read_only).ok();
     let refused = w.err(0, 43, |out| {
         out.put_bool(false);
@@ -374,15 +378,80 @@ fn open_transactions_are_limited() {
 }
 
 #[test]
-fn a_dropped_table_fails_the_commit() {
+fn a_dropped_table_fails_what_wrote_to_it() {
+    const INCOMPATIBLE: i64 = 458_763;
     let mut w = world(1);
-    w.sql("CREATE TABLE OTHER (ID INT PRIMARY KEY)");
     let tx = begin(&mut w, 0);
     write(&mut w, 0, Some(tx), 1, "a");
     w.sql("DROP TABLE KV");
     let error = commit(&mut w, 0, tx).error();
-    assert_eq!((error.code, error.class.as_str()), (458_763, "org.apache.ignite.tx.IncompatibleSchemaException"));
+    assert_eq!((error.code, error.class.as_str()), (INCOMPATIBLE, "org.apache.ignite.tx.IncompatibleSchemaException"));
+    assert_eq!(error.message, "Commit failed because a table was already dropped [table=KV]");
     assert!(w.engine.locks.is_empty());
+
+    let mut w = world(1);
+    let tx = begin(&mut w, 0);
+    write(&mut w, 0, Some(tx), 1, "a");
+    w.sql("DROP TABLE KV");
+    let request = upsert(&mut w, 0, Some(tx), 2, "b");
+    let error = w.take(0, request).unwrap().error();
+    assert_eq!((error.code, error.message.as_str()), (INCOMPATIBLE, "Table was dropped [tableId=18]"));
+    assert_eq!(commit(&mut w, 0, tx).error().code, FINISHED);
+    let request = upsert(&mut w, 0, None, 2, "b");
+    assert_eq!(w.take(0, request).unwrap().error().code, 131_074);
+}
+
+/// The texts are those of Ignite 3.1.0.
+#[test]
+fn a_transaction_keeps_the_schema_it_began_with() {
+    let mut w = world(1);
+    let wide = |w: &mut World, tx, version| {
+        let row = tuple(&[(Int32, Value::Int(2)), (TEXT, Value::Str("x".into())), (Int32, Value::Null)]);
+        w.call(0, UPSERT, |out| {
+            put_header(out, 18, Some(tx), version);
+            put_tuple(out, &row);
+        })
+    };
+    let tx = begin(&mut w, 0);
+    write(&mut w, 0, Some(tx), 1, "a");
+    w.sql("ALTER TABLE KV ADD COLUMN W INT");
+    let error = wide(&mut w, tx, 2).error();
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (
+            458_763,
+            "Table schema was updated after the transaction was started [table=KV, startSchema=1, operationSchema=2]"
+        )
+    );
+    let request = get(&mut w, 0, Some(tx), 1);
+    let error = w.take(0, request).unwrap().error();
+    assert_eq!(error.code, FINISHED);
+    assert!(error.message.ends_with(", readOnly=false]."), "{}", error.message);
+    rollback(&mut w, 0, tx);
+
+    let tx = begin(&mut w, 0);
+    wide(&mut w, tx, 2).ok();
+    w.sql("ALTER TABLE KV ADD COLUMN X INT");
+    commit(&mut w, 0, tx).ok();
+
+    let tx = begin(&mut w, 0);
+    w.ok(0, DELETE, |out| {
+        put_header(out, 18, Some(tx), 3);
+        put_key(out, 2);
+    });
+    w.sql("ALTER TABLE KV DROP COLUMN X");
+    assert_eq!(
+        commit(&mut w, 0, tx).error().message,
+        "Commit failed because schema is not forward-compatible [fromSchemaVersion=3, toSchemaVersion=4, table=KV, \
+         details=Columns were dropped]"
+    );
+    let tx = begin(&mut w, 0);
+    w.ok(0, DELETE, |out| {
+        put_header(out, 18, Some(tx), 4);
+        put_key(out, 2);
+    });
+    w.sql("ALTER TABLE KV ADD COLUMN N INT NOT NULL");
+    assert!(commit(&mut w, 0, tx).error().message.contains("Not null column added without default value"));
 }
 
 /// Transfers between accounts from many clients, in a random interleaving: the sum stays, and a reader of all accounts

@@ -41,7 +41,8 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The tokens that are left. Whitespace and comments are gone, and an end token with a place closes them.
-pub(super) struct Cursor {
+pub(super) struct Cursor<'a> {
+    text: &'a str,
     tokens: Vec<TokenWithSpan>,
     next: usize,
 }
@@ -64,9 +65,9 @@ impl Dialect for Ignite {
     }
 }
 
-impl Cursor {
+impl<'a> Cursor<'a> {
     /// At the start of `text`.
-    pub(super) fn new(text: &str) -> Result<Self> {
+    pub(super) fn new(text: &'a str) -> Result<Self> {
         let mut tokens = Tokenizer::new(&Ignite, text).tokenize_with_location().map_err(|e| {
             let Location { line, column } = e.location;
             parse_error(format!("{}. At line {line}, column {column}", e.message))
@@ -77,7 +78,12 @@ impl Cursor {
             end.span.start = before(last.span.end);
         }
         tokens.push(end);
-        Ok(Self { tokens, next: 0 })
+        Ok(Self { text, tokens, next: 0 })
+    }
+
+    /// The whole text.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
     }
 
     /// The next token, which stays.

@@ -31,7 +31,7 @@ pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
     }
 }
 
-fn statement(cursor: &mut Cursor) -> Result<Statement> {
+fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.words(&["CREATE", "TABLE"]) {
         return create_table(cursor).map(Statement::CreateTable);
     }
@@ -46,7 +46,7 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
 }
 
 /// A statement that is not run here: what it would be is all that is kept.
-fn other(cursor: &mut Cursor) -> Result<Statement> {
+fn other(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let what = match &cursor.peek().token {
         Token::Word(Word { value, quote_style: None, .. }) => value.to_uppercase(),
         Token::LParen => "SELECT".to_owned(),
@@ -68,13 +68,13 @@ fn other(cursor: &mut Cursor) -> Result<Statement> {
     Ok(Statement::Other { class, what })
 }
 
-fn skip_statement(cursor: &mut Cursor) {
+fn skip_statement(cursor: &mut Cursor<'_>) {
     while !cursor.at_end() {
         cursor.advance();
     }
 }
 
-fn create_table(cursor: &mut Cursor) -> Result<CreateTable> {
+fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
     let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
     let table = table_name(cursor)?;
     let mut create =
@@ -112,7 +112,8 @@ fn create_table(cursor: &mut Cursor) -> Result<CreateTable> {
         1 => {}
         _ => {
             return Err(refused(format!(
-                "Unexpected number of primary key constraints [expected at most one, but was {keys}]"
+                "Unexpected number of primary key constraints [expected at most one, but was {keys}; querySql=\"{}\"]",
+                cursor.text()
             )));
         }
     }
@@ -123,7 +124,7 @@ fn create_table(cursor: &mut Cursor) -> Result<CreateTable> {
 }
 
 /// `PRIMARY KEY [USING HASH | SORTED] (column [ASC | DESC] [NULLS FIRST | LAST], ...)`
-fn primary_key(cursor: &mut Cursor) -> Result<Vec<String>> {
+fn primary_key(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     if !cursor.words(&["PRIMARY", "KEY"]) {
         return Err(cursor.unexpected());
     }
@@ -141,7 +142,7 @@ fn primary_key(cursor: &mut Cursor) -> Result<Vec<String>> {
 }
 
 /// `[COLOCATE [BY] (columns)] [ZONE name] [STORAGE PROFILE 'name']`, in any order.
-fn table_options(cursor: &mut Cursor, create: &mut CreateTable) -> Result<()> {
+fn table_options(cursor: &mut Cursor<'_>, create: &mut CreateTable) -> Result<()> {
     loop {
         if cursor.word("COLOCATE") {
             let _by = cursor.word("BY");
@@ -156,12 +157,12 @@ fn table_options(cursor: &mut Cursor, create: &mut CreateTable) -> Result<()> {
     }
 }
 
-fn alter_table(cursor: &mut Cursor) -> Result<Statement> {
+fn alter_table(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_exists = cursor.words(&["IF", "EXISTS"]);
     let table = table_name(cursor)?;
     if cursor.word("ADD") {
         let _column = cursor.word("COLUMN");
-        let one = |cursor: &mut Cursor| match column(cursor)? {
+        let one = |cursor: &mut Cursor<'_>| match column(cursor)? {
             Parsed { column, is_key: false, .. } => Ok(column),
             Parsed { column, .. } => {
                 Err(invalid(format!("Column '{}' cannot be added to the primary key.", column.name)))
@@ -192,7 +193,7 @@ struct Parsed {
 }
 
 /// `name TYPE [[NOT] NULL] [DEFAULT literal] [PRIMARY KEY]`, the options in any order.
-fn column(cursor: &mut Cursor) -> Result<Parsed> {
+fn column(cursor: &mut Cursor<'_>) -> Result<Parsed> {
     let before = cursor.start_of_last();
     let name = cursor.identifier()?;
     let ty = column_type(cursor, &name, before)?;
@@ -214,7 +215,7 @@ fn column(cursor: &mut Cursor) -> Result<Parsed> {
 }
 
 /// What follows DEFAULT: a literal, with its sign or its type name, or a function that makes a random UUID.
-fn default(cursor: &mut Cursor, column: &NewColumn) -> Result<NewDefault> {
+fn default(cursor: &mut Cursor<'_>, column: &NewColumn) -> Result<NewDefault> {
     if cursor.word("RAND_UUID") || cursor.word("GEN_RANDOM_UUID") {
         if cursor.take(&Token::LParen) {
             cursor.expect(&Token::RParen)?;
@@ -250,7 +251,7 @@ fn default(cursor: &mut Cursor, column: &NewColumn) -> Result<NewDefault> {
 }
 
 /// Takes a literal if one is next.
-fn literal(cursor: &mut Cursor) -> Result<Option<Literal>> {
+fn literal(cursor: &mut Cursor<'_>) -> Result<Option<Literal>> {
     let negative = cursor.take(&Token::Minus);
     let _plus = !negative && cursor.take(&Token::Plus);
     let literal = match &cursor.peek().token {
@@ -279,7 +280,7 @@ fn literal(cursor: &mut Cursor) -> Result<Option<Literal>> {
 }
 
 /// `[schema.]name`
-fn table_name(cursor: &mut Cursor) -> Result<TableName> {
+fn table_name(cursor: &mut Cursor<'_>) -> Result<TableName> {
     let first = cursor.identifier()?;
     if cursor.take(&Token::Period) {
         return Ok(TableName { schema: Some(first), name: cursor.identifier()? });

@@ -20,7 +20,7 @@ const TIMESTAMP_FRACTION_DEFAULT: u8 = 6;
 
 /// Takes the type of the column `name`. `before` is the place of the token before the column: where Ignite sees the
 /// types that it has but does not store.
-pub(super) fn column_type(cursor: &mut Cursor, name: &str, before: Location) -> Result<ColumnType> {
+pub(super) fn column_type(cursor: &mut Cursor<'_>, name: &str, before: Location) -> Result<ColumnType> {
     let start = cursor.start();
     let Token::Word(Word { value, quote_style: None, .. }) = &cursor.peek().token else {
         return Err(cursor.unexpected());
@@ -88,7 +88,7 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn error(&self, cursor: &Cursor, reason: impl std::fmt::Display, stop: &str) -> Error {
+    fn error(&self, cursor: &Cursor<'_>, reason: impl std::fmt::Display, stop: &str) -> Error {
         let (Location { line, column }, end) = (self.start, cursor.end_of_last());
         refused(format!(
             "From line {line}, column {column} to line {}, column {}: {reason}{stop} [column={}]",
@@ -98,7 +98,7 @@ impl Scope<'_> {
 }
 
 /// `(n)` after VARCHAR and VARBINARY.
-fn length(cursor: &mut Cursor, scope: &Scope<'_>, name: &str) -> Result<u32> {
+fn length(cursor: &mut Cursor<'_>, scope: &Scope<'_>, name: &str) -> Result<u32> {
     let length = parenthesized(cursor)?.unwrap_or(LENGTH_DEFAULT);
     if length == 0 {
         return Err(scope.error(cursor, format!("{name} length {length} must be between 1 and {LENGTH_MAX}"), "."));
@@ -107,7 +107,7 @@ fn length(cursor: &mut Cursor, scope: &Scope<'_>, name: &str) -> Result<u32> {
 }
 
 /// `(p)` after TIME and TIMESTAMP.
-fn fraction(cursor: &mut Cursor, scope: &Scope<'_>, name: &str) -> Result<Option<u8>> {
+fn fraction(cursor: &mut Cursor<'_>, scope: &Scope<'_>, name: &str) -> Result<Option<u8>> {
     let Some(precision) = parenthesized(cursor)? else { return Ok(None) };
     match u8::try_from(precision) {
         Ok(fits) if precision <= FRACTION_MAX => Ok(Some(fits)),
@@ -119,7 +119,7 @@ fn fraction(cursor: &mut Cursor, scope: &Scope<'_>, name: &str) -> Result<Option
 }
 
 /// `(p [, s])` after DECIMAL.
-fn decimal(cursor: &mut Cursor, scope: &Scope<'_>) -> Result<ColumnType> {
+fn decimal(cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Result<ColumnType> {
     if !cursor.take(&Token::LParen) {
         return Ok(ColumnType::Decimal { precision: DECIMAL_MAX, scale: 0 });
     }
@@ -142,7 +142,7 @@ fn decimal(cursor: &mut Cursor, scope: &Scope<'_>) -> Result<ColumnType> {
     Ok(ColumnType::Decimal { precision, scale })
 }
 
-fn parenthesized(cursor: &mut Cursor) -> Result<Option<u32>> {
+fn parenthesized(cursor: &mut Cursor<'_>) -> Result<Option<u32>> {
     if !cursor.take(&Token::LParen) {
         return Ok(None);
     }

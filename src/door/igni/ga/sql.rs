@@ -21,7 +21,7 @@ pub fn execute(reader: &mut Reader<'_>, engine: &mut Engine, out: &mut Vec<u8>) 
         _ => return Err(Error::new(Kind::SqlValidation, "Multiple statements are not allowed.")),
     };
     if transaction.is_some() && statement.class() == Class::Ddl {
-        return Err(Error::new(Kind::SqlValidation, "DDL doesn't support transactions."));
+        return Err(Error::new(Kind::SqlRuntime, "DDL doesn't support transactions."));
     }
     if sql.arguments > 0 && statement.class() == Class::Ddl {
         return Err(Error::new(

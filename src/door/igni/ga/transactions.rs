@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::store::engine::Engine;
-use crate::store::tx::TxId;
+use crate::store::tx::{self, State, Tx, TxId};
 use crate::wire::msgpack::{Reader, Write};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,14 @@ const READ_ONLY_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub struct Resources {
     last: i64,
-    open: HashMap<i64, TxId>,
+    open: HashMap<i64, Held>,
+}
+
+/// One transaction of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    tx: TxId,
+    read_only: bool,
 }
 
 impl Resources {
@@ -47,23 +54,26 @@ impl Resources {
             ));
         }
         self.last += 1;
-        self.open.insert(self.last, engine.begin(read_only, timeout));
+        self.open.insert(self.last, Held { tx: engine.begin(read_only, timeout), read_only });
         out.put_int(self.last);
         Ok(())
     }
 
-    /// Commits.
+    /// Commits. Of a read-only transaction that ran out of time there is nothing to lose, so it is no error.
     ///
     /// # Errors
     /// `ResourceNotFound`; `TransactionTimedOut` or `TransactionFinished` if it was rolled back before;
     /// `IncompatibleSchema` and faults of the store. The transaction is over in every case.
     pub fn commit(&mut self, reader: &mut Reader<'_>, engine: &mut Engine) -> Result<()> {
         let id = reader.i64()?;
-        let alive = self.alive(id, engine);
-        let tx = self.open.remove(&id).ok_or_else(|| not_found(id))?;
-        if let Err(finished) = alive {
+        let Held { tx, read_only } = self.open.remove(&id).ok_or_else(|| not_found(id))?;
+        if read_only {
             engine.rollback(tx);
-            return Err(finished);
+            return Ok(());
+        }
+        if let Err(why) = alive(tx, engine) {
+            engine.rollback(tx);
+            return Err(why);
         }
         engine.commit_transaction(tx).map(drop)
     }
@@ -74,30 +84,51 @@ impl Resources {
     /// `ResourceNotFound`.
     pub fn rollback(&mut self, reader: &mut Reader<'_>, engine: &mut Engine) -> Result<()> {
         let id = reader.i64()?;
-        let tx = self.open.remove(&id).ok_or_else(|| not_found(id))?;
-        engine.rollback(tx);
+        let held = self.open.remove(&id).ok_or_else(|| not_found(id))?;
+        engine.rollback(held.tx);
         Ok(())
     }
 
-    /// The transaction of a resource id, for work in it.
+    /// The transaction of a resource id, for work in it; `reads` if the work only reads.
     ///
     /// # Errors
     /// `ResourceNotFound`; `TransactionTimedOut` or `TransactionFinished` if it was rolled back.
-    pub fn alive(&self, id: i64, engine: &Engine) -> Result<TxId> {
-        let tx = *self.open.get(&id).ok_or_else(|| not_found(id))?;
-        let state = engine.transactions.get(tx).map(|tx| tx.check_alive());
-        match state {
-            Some(Ok(())) => Ok(tx),
-            Some(Err(why)) if why.kind == Kind::TransactionTimedOut => Err(why),
-            _ => Err(Error::new(Kind::TransactionFinished, format!("Transaction is already finished [txId={}]", tx.0))),
+    pub fn alive(&self, id: i64, reads: bool, engine: &Engine) -> Result<TxId> {
+        let Held { tx, read_only } = *self.open.get(&id).ok_or_else(|| not_found(id))?;
+        match alive(tx, engine) {
+            Ok(()) => Ok(tx),
+            Err(why) if reads => {
+                let text = format!("Transaction is already finished () [txId={tx}, readOnly={read_only}].");
+                Err(Error::new(why.kind, text))
+            }
+            Err(why) => Err(why),
         }
+    }
+
+    /// Fails a write to a table that was dropped since the transaction began, and the transaction with it.
+    pub fn check_dropped(&self, id: i64, table: i64, engine: &mut Engine) -> Result<()> {
+        let Some(Held { tx, .. }) = self.open.get(&id).copied() else { return Ok(()) };
+        let Some(Tx { state: State::ReadWrite(writes), .. }) = engine.transactions.get(tx) else { return Ok(()) };
+        let Some(began) = u32::try_from(table).ok().and_then(|table| writes.began.table(table)) else { return Ok(()) };
+        let error = Error::new(Kind::IncompatibleSchema, format!("Table was dropped [tableId={}]", began.id));
+        engine.kill(tx, error.clone());
+        Err(error)
     }
 
     /// Rolls back everything: the connection is gone.
     pub fn close(&mut self, engine: &mut Engine) {
-        for (_, tx) in self.open.drain() {
-            engine.rollback(tx);
+        for (_, held) in self.open.drain() {
+            engine.rollback(held.tx);
         }
+    }
+}
+
+/// Why a transaction is over, if it is: its time, or whatever else ended it.
+fn alive(tx: TxId, engine: &Engine) -> Result<()> {
+    match engine.transactions.get(tx).map(Tx::check_alive) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(why)) if why.kind == Kind::TransactionTimedOut => Err(why),
+        _ => Err(tx::finished(tx)),
     }
 }
 

@@ -35,11 +35,19 @@ pub fn run(
     ticket: Ticket,
     out: &mut Vec<u8>,
 ) -> Result<bool> {
-    let table = tables::by_id(reader, engine.catalog())?;
+    let table_id = reader.clone().i64()?;
+    let table = tables::by_id(reader, engine.catalog());
     let scope = match request::transaction(reader)? {
         None => Scope::Single,
-        Some(id) => Scope::In(resources.alive(id, engine)?),
+        Some(id) => {
+            let tx = resources.alive(id, reads(op), engine)?;
+            if table.is_err() {
+                resources.check_dropped(id, table_id, engine)?;
+            }
+            Scope::In(tx)
+        }
     };
+    let table = table?;
     let sent_version = reader.i32()?;
     check_version(&table, sent_version, takes_full_rows(op))?;
     let (action, echo) = action(op, reader, &table, engine)?;
@@ -105,6 +113,10 @@ fn check_version(table: &Table, sent: i32, full_rows: bool) -> Result<()> {
         Kind::SchemaVersionMismatch { current },
         format!("Schema version mismatch of table {}: expected {current}, but got {sent}", table.qualified_name()),
     ))
+}
+
+fn reads(op: Opcode) -> bool {
+    matches!(op, Opcode::TupleGet | Opcode::TupleGetAll | Opcode::TupleContainsKey | Opcode::TupleContainsAllKeys)
 }
 
 fn takes_full_rows(op: Opcode) -> bool {
