@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use super::fields::{Field, Fields, show};
+use super::ga::{self, Ga};
 use super::text;
 use crate::door::igni::handshake::{self, Dialect};
 use crate::error::Result;
@@ -30,6 +31,7 @@ pub struct Conversation {
     /// of one side reads on; a refusal by the server takes that back.
     ready: [bool; 2],
     draft: Draft,
+    ga: Ga,
 }
 
 impl Conversation {
@@ -41,6 +43,7 @@ impl Conversation {
             dialect: None,
             ready: [false; 2],
             draft: Draft::default(),
+            ga: Ga::default(),
         }
     }
 
@@ -118,8 +121,8 @@ impl Conversation {
             (Direction::Server, false, _) => self.handshake_answer(payload),
             (Direction::Client, true, Some(Dialect::Draft)) => self.draft.request(payload),
             (Direction::Server, true, Some(Dialect::Draft)) => self.draft.answer(payload),
-            (Direction::Client, true, _) => bare(payload, "request", &["operation", "request id"]),
-            (Direction::Server, true, _) => bare(payload, "answer", &["request id", "flags"]),
+            (Direction::Client, true, _) => self.ga.request(payload),
+            (Direction::Server, true, _) => self.ga.answer(payload),
         }
     }
 
@@ -160,12 +163,12 @@ impl Conversation {
             Family::Nil => {
                 self.dialect = Some(Dialect::Ga);
                 self.ready = [true; 2];
-                rest(fields)
+                ga::accepted(fields)
             }
             _ => {
                 self.dialect = Some(Dialect::Ga);
                 self.ready = [false; 2];
-                rest(fields)
+                ga::error_body(fields)
             }
         }
     }
@@ -211,21 +214,4 @@ fn version(fields: &mut Fields<'_>) -> Result<()> {
 
 fn features(fields: &mut Fields<'_>) -> Result<()> {
     fields.take("features", Reader::bin_or_str, |bytes| show(&Value::Bytes((*bytes).into()))).map(|_| ())
-}
-
-fn rest(fields: &mut Fields<'_>) -> Result<()> {
-    for i in 0.. {
-        if fields.is_empty() {
-            break;
-        }
-        fields.any(&format!("value[{i}]"))?;
-    }
-    Ok(())
-}
-
-/// A frame of which only the first fields are known by name.
-fn bare(payload: &[u8], title: &str, names: &[&str]) -> (String, Vec<Field>) {
-    let mut fields = Fields::new(payload);
-    let outcome = names.iter().try_for_each(|name| fields.int(*name).map(|_| ())).and_then(|()| rest(&mut fields));
-    (title.to_owned(), fields.finish(outcome))
 }

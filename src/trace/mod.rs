@@ -17,6 +17,7 @@
 mod conversation;
 mod draft;
 mod fields;
+mod ga;
 mod text;
 
 pub use conversation::{Conversation, Direction};

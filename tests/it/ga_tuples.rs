@@ -148,7 +148,7 @@ fn the_key_may_stand_in_any_columns() {
     assert_eq!(body, [DONE, &bin(&row)].concat());
     let swapped = tuple(&[(TEXT, Value::Str("b".into())), (Int32, Value::Int(1))]);
     assert_eq!(one(12, &mut w, &swapped), NIL, "b as a number is another key");
-    assert_eq!(all(29, &mut w, &[swapped.clone()]), [&[1, 1][..], &bin(&swapped)].concat());
+    assert_eq!(all(29, &mut w, std::slice::from_ref(&swapped)), [&[1, 1][..], &bin(&swapped)].concat());
 }
 
 #[test]

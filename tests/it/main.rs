@@ -7,6 +7,7 @@ mod draft_tuples;
 mod fixture;
 mod ga_replay;
 mod ga_support;
+mod ga_trace;
 mod ga_transactions;
 mod ga_tuples;
 mod live_schema;

@@ -22,6 +22,21 @@ macro_rules! opcodes {
                 self as u8
             }
 
+            /// The name in upper case, as the protocol writes it.
+            pub fn name(self) -> String {
+                let name = match self {
+                    $(Self::$name => stringify!($name),)*
+                };
+                let mut upper = String::new();
+                for (i, c) in name.char_indices() {
+                    if i > 0 && c.is_ascii_uppercase() {
+                        upper.push('_');
+                    }
+                    upper.push(c.to_ascii_uppercase());
+                }
+                upper
+            }
+
             /// Every operation.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
         }
@@ -158,6 +173,7 @@ mod tests {
         for op in Opcode::ALL {
             assert_eq!(Opcode::from_code(i64::from(op.code())), Some(*op));
         }
+        assert_eq!(Opcode::TupleGetAndUpsert.name(), "TUPLE_GET_AND_UPSERT");
         for unknown in [-1, 0, 2, 11, 42, 74, 256 + 10, i64::MAX] {
             assert_eq!(Opcode::from_code(unknown), None, "{unknown}");
         }

@@ -31,6 +31,34 @@ pub fn type_id(ty: ColumnType) -> i64 {
     }
 }
 
+/// The type of a column with this type id, as a schema describes it.
+pub fn column_type(id: i64, scale: i64, precision: i64) -> Option<ColumnType> {
+    let digits = u8::try_from(precision).unwrap_or(9);
+    Some(match id {
+        1 => ColumnType::Boolean,
+        2 => ColumnType::Int8,
+        3 => ColumnType::Int16,
+        4 => ColumnType::Int32,
+        5 => ColumnType::Int64,
+        6 => ColumnType::Float,
+        7 => ColumnType::Double,
+        8 => ColumnType::Decimal {
+            precision: u32::try_from(precision).unwrap_or(UNLIMITED),
+            scale: u32::try_from(scale).unwrap_or(UNLIMITED),
+        },
+        9 => ColumnType::Date,
+        10 => ColumnType::Time { precision: digits },
+        11 => ColumnType::Datetime { precision: digits },
+        12 => ColumnType::Timestamp { precision: digits },
+        13 => ColumnType::Uuid,
+        15 => ColumnType::String { length: UNLIMITED },
+        16 => ColumnType::Bytes { length: UNLIMITED },
+        17 => ColumnType::Period,
+        18 => ColumnType::Duration,
+        _ => return None,
+    })
+}
+
 /// Scale and precision as a schema carries them: 0 where a type has none. Lengths are not sent.
 fn scale_and_precision(ty: ColumnType) -> (i64, i64) {
     // No column of a real node goes beyond it, and a client rescales what it reads to this scale.
