@@ -54,6 +54,7 @@ use crate::net::{Handle, Hooks};
 use crate::server::{Parts, Running, Server};
 use crate::store::clock::ManualClock;
 use crate::store::database::Database;
+use crate::store::persist::{Files, RealFiles};
 
 /// A running server that a test owns.
 pub struct TestServer {
@@ -64,6 +65,7 @@ pub struct TestServer {
     clock: Arc<ManualClock>,
     faults: Faults,
     recorder: Recorder,
+    files: Arc<dyn Files>,
     /// A data directory that goes with this.
     own_dir: Option<PathBuf>,
 }
@@ -159,7 +161,13 @@ impl TestServer {
 
     fn run(&mut self, database: Option<Database>) -> Result<()> {
         let hooks = Hooks { faults: Some(self.faults.clone()), observers: vec![Box::new(self.recorder.clone())] };
-        let parts = Parts { clock: Arc::clone(&self.clock) as _, hooks, seed: Some(self.seed), database };
+        let parts = Parts {
+            clock: Arc::clone(&self.clock) as _,
+            hooks,
+            seed: Some(self.seed),
+            database,
+            files: Arc::clone(&self.files),
+        };
         let running = Server::with(&self.config, parts)?.start()?;
         self.config.listen = running.addresses().to_vec();
         self.running = Some(running);
@@ -179,19 +187,19 @@ impl Drop for TestServer {
 }
 
 /// Settings of a [`TestServer`].
-#[derive(Debug)]
 pub struct Builder {
     config: Config,
     seed: u64,
     clock: ManualClock,
     durable: bool,
+    files: Arc<dyn Files>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let config = Config { listen, storage: Storage::Memory, ..Config::default() };
-        Self { config, seed: 0, clock: ManualClock::default(), durable: false }
+        Self { config, seed: 0, clock: ManualClock::default(), durable: false, files: Arc::new(RealFiles) }
     }
 }
 
@@ -206,6 +214,12 @@ impl Builder {
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.config.storage = Storage::Directory(dir.into());
         self
+    }
+
+    /// Keeps the data in a file system of the test's own, such as one that fails when told to.
+    pub fn files(mut self, files: Arc<dyn Files>) -> Self {
+        self.files = files;
+        self.data_dir("/flint-test")
     }
 
     /// When a write is acknowledged, for a server with a directory.
@@ -267,6 +281,7 @@ impl Builder {
             clock: Arc::new(self.clock),
             faults: Faults::default(),
             recorder: Recorder::default(),
+            files: self.files,
             own_dir,
         };
         server.run(None)?;

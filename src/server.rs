@@ -15,7 +15,7 @@ use crate::store::clock::{Clock, SystemClock};
 use crate::store::database::Database;
 use crate::store::engine::Engine;
 use crate::store::open::open;
-use crate::store::persist::RealFiles;
+use crate::store::persist::{Files, RealFiles};
 use crate::trace::Trace;
 
 /// A server that is bound and loaded but does not answer yet.
@@ -35,12 +35,20 @@ pub struct Parts {
     pub seed: Option<u64>,
     /// The tables and rows of a server in memory.
     pub database: Option<Database>,
+    /// The file system of a server with a directory.
+    pub files: Arc<dyn Files>,
 }
 
 impl Default for Parts {
     /// Those of a server in production.
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), hooks: Hooks::default(), seed: None, database: None }
+        Self {
+            clock: Arc::new(SystemClock),
+            hooks: Hooks::default(),
+            seed: None,
+            database: None,
+            files: Arc::new(RealFiles),
+        }
     }
 }
 
@@ -52,7 +60,7 @@ impl Server {
 
     /// As [`Self::new`], with some parts given.
     pub fn with(config: &Config, parts: Parts) -> Result<Self> {
-        let Parts { clock, mut hooks, seed, database } = parts;
+        let Parts { clock, mut hooks, seed, database, files } = parts;
         if let Some(path) = &config.trace {
             let trace = Trace::create(path).map_err(|error| {
                 Error::new(Kind::InvalidArgument, format!("cannot write the trace to {}: {error}", path.display()))
@@ -65,7 +73,7 @@ impl Server {
             Some(database) => Engine::new(database, None, config.max_memory, config.limits.clone(), clock, rng),
             None => {
                 let handle = event_loop.handle();
-                open(config, Arc::new(RealFiles), clock, rng, Arc::new(move || handle.wake()))?
+                open(config, files, clock, rng, Arc::new(move || handle.wake()))?
             }
         };
         for file in &config.init {

@@ -104,13 +104,14 @@ impl Listeners {
                     break;
                 }
                 match listener.socket.accept() {
-                    Ok((stream, peer)) => {
+                    Ok((stream, peer)) => take(stream, peer, listener.secure),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        listener.ready = false;
+                        // Only now: one that gets through while others wait is no end of the trouble.
                         if std::mem::take(&mut self.troubled) {
-                            log::info!("connections are accepted again");
+                            log::info!("all connections that waited are accepted");
                         }
-                        take(stream, peer, listener.secure);
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.ready = false,
                     Err(error) if lies_with_client(&error) => {}
                     Err(error) => {
                         if !std::mem::replace(&mut self.troubled, true) {
