@@ -259,6 +259,10 @@ impl Committer {
         let capacity = Writer::capacity_for(bytes, self.shared.options.segment_bytes);
         let header = Header { store, segment: segment + 1, base: self.last, capacity };
         let new = Writer::create(&*self.shared.files, &self.shared.dir, header).map_err(Rotation::Unchanged)?;
+        if self.mark_unsynced {
+            // A power loss may keep the second of two unsynced marks, which then vouches for the lost first one.
+            self.sync_mark().map_err(Rotation::Fatal)?;
+        }
         self.mark(true).map_err(Rotation::Fatal)?;
         self.writer.sync().map_err(Rotation::Fatal)?;
         self.mark_unsynced = false;

@@ -16,8 +16,9 @@
 //! in between may leave any part of it, also its end without its beginning. Nobody was told that it is durable, so
 //! it may be cut off. Damage to a record that somebody was told about must not be. The two look alike; the
 //! difference is made by *marks*. A mark says "everything before me is durable". It is written after a group's sync,
-//! never before, so a mark anywhere after bad bytes proves that those bytes once were durable: the log is refused.
-//! Bad bytes with no mark after them are the torn tail, which is cut (overwritten with zeros).
+//! never before, and never while another mark is unsynced, so a mark anywhere after bad bytes proves that those bytes
+//! once were durable: the log is refused. Bad bytes with no mark after them are the torn tail, which is cut
+//! (overwritten with zeros).
 //!
 //! A mark needs no sync of its own: after a kill it is in the page cache; the next group's sync covers it; and
 //! when nothing follows, the committer syncs it within [`super::Options::mark_sync_after`] or when it closes. What

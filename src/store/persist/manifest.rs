@@ -132,7 +132,7 @@ impl Manifest {
         let body = text.len().saturating_sub("crc32 00000000\n".len());
         let crc = text.get(body..).and_then(|line| line.strip_prefix("crc32 ")?.strip_suffix('\n'));
         let Some(crc) = crc else {
-            return Err(damaged(text.len(), "the last line is not a checksum: the file was cut"));
+            return Err(damaged(body, "the last line is not a checksum: the file was cut"));
         };
         // Compared as text, so that no second spelling of the same number passes.
         if crc != format!("{:08x}", crc32fast::hash(&bytes[..body])) {

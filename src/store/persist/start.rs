@@ -31,6 +31,9 @@ pub fn open(
         Some(manifest) => manifest,
         None => create(&*files, dir, fastrand::u64(1..), options.segment_bytes)?,
     };
+    // A killed process may have left names that are not durable: the manifest's must be before what it supersedes goes,
+    // a segment's before it gets records.
+    files.sync_dir(dir).at("sync", dir)?;
     tidy(&*files, dir, &manifest)?;
     let numbers = segments(&*files, dir, manifest.log)?;
     let replayed = feed(&*files, dir, &manifest, &numbers, "scratch-start", recover)?;
@@ -180,9 +183,14 @@ pub(super) fn feed(
 
 /// Cuts the torn tail and makes sure that all that was read is durable before anybody sees it.
 fn continue_log(files: &dyn Files, dir: &Path, replayed: &Replayed) -> Result<Writer, Error> {
-    let Some(header) = replayed.segments.last() else {
+    let [before @ .., header] = &replayed.segments[..] else {
         return Err(Error::damaged(dir, 0, "there is no log"));
     };
+    // After a kill, what was read may be in the page cache only. Of the segment before the last that can be true of its
+    // end, which must be durable before the last one gets records.
+    if let Some(before) = before.last() {
+        Writer::resume(files, dir, *before, before.capacity)?.sync()?;
+    }
     let mut writer = Writer::resume(files, dir, *header, replayed.end)?;
     if let Some(torn) = replayed.torn_until {
         let bytes = torn - replayed.end;
@@ -190,7 +198,6 @@ fn continue_log(files: &dyn Files, dir: &Path, replayed: &Replayed) -> Result<Wr
         ::log::warn!("{path}: cut {bytes} bytes at byte {} that no commit was acknowledged for", replayed.end);
         writer.erase_tail(torn)?;
     }
-    // After a kill the records are in the page cache, not yet on the disk.
     writer.sync()?;
     if !replayed.marked && replayed.end > log::HEADER_BYTES as u64 {
         let mut mark = Vec::with_capacity(MARK_BYTES);

@@ -1,4 +1,4 @@
-//! A store over a small database whose value at every commit is known.
+//! A store over a small database whose value at every commit is known: that it survives, with what it must survive.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use super::faulty::{Fault, FaultyFiles};
 use super::*;
+
+mod damage;
+mod faults;
+mod life;
 
 /// Commit `n` changes rows in a way that follows from `n` alone, so the right database at any commit is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -157,42 +162,17 @@ fn dir() -> PathBuf {
     PathBuf::from("/data")
 }
 
-#[test]
-fn commits_and_checkpoints_survive_on_real_files() {
-    let temp = tempfile::tempdir().unwrap();
-    let dir = temp.path().join("data");
-    for round in 0..4 {
-        let mut db = Db::open(&dir, RealFiles).unwrap();
-        assert_eq!(db.model, Model::at(round * 30));
-        for _ in 0..10 {
-            assert!(db.commit(2));
-        }
-        assert!(db.store.log_bytes() > 0);
-        if round != 1 {
-            let info = db.checkpoint().unwrap();
-            assert_eq!((info.commit, info.rows), (db.model.commit, db.model.rows.len() as u64));
-            assert_eq!(db.store.log_bytes(), 0);
-        }
-        db.submit(10);
-        assert_eq!(db.store.close().map(|error| error.to_string()), None);
-        let report = check(&dir, &RealFiles).unwrap();
-        assert!(report.is_sound(), "{report:?}");
-        assert_eq!(report.commit, (round + 1) * 30);
+/// A database with a checkpoint and a log of several segments after it.
+fn sample(disk: &FaultyFiles) -> Model {
+    let mut db = Db::open(&dir(), disk.clone()).unwrap();
+    for _ in 0..8 {
+        assert!(db.commit(3));
     }
-    let mut names = RealFiles.list(&dir).unwrap();
-    names.sort();
-    assert!(
-        matches!(&names[..], [a, b, c, d] if a == "MANIFEST" && b.starts_with("checkpoint-") && c == "lock" && d.starts_with("log-")),
-        "{names:?}"
-    );
-}
-
-#[test]
-fn a_second_process_is_kept_out() {
-    let temp = tempfile::tempdir().unwrap();
-    let db = Db::open(temp.path(), RealFiles).unwrap();
-    assert!(matches!(Db::open(temp.path(), RealFiles).err().unwrap(), Error::Locked { .. }));
-    assert!(matches!(check(temp.path(), &RealFiles).unwrap_err(), Error::Locked { .. }));
-    db.store.close();
-    Db::open(temp.path(), RealFiles).unwrap();
+    db.checkpoint().unwrap();
+    for _ in 0..20 {
+        assert!(db.commit(2));
+    }
+    let model = db.model.clone();
+    assert_eq!(db.store.close().map(|error| error.to_string()), None);
+    model
 }
