@@ -6,10 +6,14 @@
 //! waits-for graph points from older to younger, so there is no cycle.
 //!
 //! Each lock has one queue, served in order. A newcomer that is compatible with the holders still queues behind a
-//! conflicting waiter, so a writer does not starve behind readers; the waiters it would wait for count for wait-die like
-//! holders do. A shared holder that wants the lock exclusively goes to the front of the queue.
+//! conflicting waiter, so a writer does not starve behind readers. Whoever queues waits, at least through others, for all
+//! holders and all who queue already, so all of them count for wait-die, conflicting or not. A shared holder that wants
+//! the lock exclusively goes to the front of the queue; those it passes waited for it before.
 //!
-//! A single operation outside a transaction never dies: it holds nothing while it waits, so nobody waits for it in turn.
+//! A single operation outside a transaction never dies: it holds nothing while it waits. It may wait for an older holder,
+//! which is why a transaction behind it has to look at the holders too: two readers of a row, a single write that waits
+//! for the first, and the second queued behind that write would otherwise be a deadlock once the first waits for the
+//! second elsewhere.
 
 use super::key::Key;
 use super::tx::{Ticket, TxId};
@@ -77,14 +81,13 @@ impl Locks {
             return Verdict::Waits;
         }
         let upgrade = lock.holders.iter().any(|&(t, _)| t == tx);
-        let holders = lock.holders.iter().filter(|&&(t, m)| t != tx && conflict(m, mode)).map(|&(t, _)| t);
-        let waiters = lock.queue.iter().filter(|w| !upgrade && w.tx != tx && conflict(w.mode, mode)).map(|w| w.tx);
-        let in_the_way: SmallVec<[TxId; 4]> = holders.chain(waiters).collect();
-        if in_the_way.is_empty() {
+        let waiters = lock.queue.iter().filter(|_| !upgrade).map(|w| (w.tx, w.mode));
+        let ahead = lock.holders.iter().copied().chain(waiters).filter(|&(t, _)| t != tx);
+        if !ahead.clone().any(|(_, m)| conflict(m, mode)) {
             lock.hold(tx, mode);
             return Verdict::Granted;
         }
-        if let Some(&older) = in_the_way.iter().filter(|&&t| dies && t < tx).min() {
+        if let Some(older) = ahead.map(|(t, _)| t).filter(|&t| dies && t < tx).min() {
             return Verdict::Dies(older);
         }
         let waiter = Waiter { tx, mode, ticket };
@@ -173,6 +176,15 @@ mod tests {
         assert_eq!(release(&mut locks, 3), [2]);
         assert!(release(&mut locks, 2).is_empty());
         assert!(locks.is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_for_an_older_holder_behind_a_single_operation() {
+        let mut locks = Locks::default();
+        assert_eq!(ask(&mut locks, 5, Shared), Verdict::Granted);
+        assert_eq!(locks.acquire(TxId(9), row(), Exclusive, ticket(9), false), Verdict::Waits);
+        assert_eq!(ask(&mut locks, 7, Shared), Verdict::Dies(TxId(5)));
+        assert_eq!(ask(&mut locks, 3, Shared), Verdict::Waits);
     }
 
     #[test]

@@ -1,4 +1,8 @@
 //! Tests by behaviour, in one binary.
+//!
+//! Random tests print their seed when they fail; `FLINT_SEED` runs one again. The variables that make them longer are
+//! named in their modules.
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and sleep")]
 
 mod disk_failure;
 mod draft;
@@ -7,13 +11,17 @@ mod draft_script;
 mod draft_tuples;
 mod fixture;
 mod framing;
+mod ga_client;
 mod ga_replay;
 mod ga_support;
 mod ga_trace;
 mod ga_transactions;
 mod ga_tuples;
+mod history;
 mod live_schema;
 mod process;
 mod raw;
 mod replay_draft;
+mod serializable;
 mod slow_client;
+mod support;
