@@ -7,6 +7,7 @@
 //! before another began comes before it. Real time takes one extra node for each end, in a chain, so the graph stays
 //! linear in the history: a transaction leads to the node of its end, and the last node before its begin leads to it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::{self, Write as _};
 
@@ -238,8 +239,8 @@ impl Graph {
                     steps.reverse();
                     return Some(steps);
                 }
-                if !came.contains_key(&to) {
-                    came.insert(to, (i, edge));
+                if let Entry::Vacant(place) = came.entry(to) {
+                    place.insert((i, edge));
                     queue.push_back(to);
                 }
             }

@@ -3,6 +3,7 @@
 //! Random tests print their seed when they fail; `FLINT_SEED` runs one again. The variables that make them longer are
 //! named in their modules.
 #![allow(clippy::disallowed_methods, reason = "tests read the clock and sleep")]
+#![allow(unreachable_pub, reason = "nothing outside could reach anything here")]
 
 mod disk_failure;
 mod draft;

@@ -1,13 +1,11 @@
 //! What the tests share: seeds, the real binary as a process, numbers from the environment.
 
 use std::fmt::Display;
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::time::Duration;
 
 /// A number from the environment, or its default.
 pub(crate) fn number<N: FromStr>(variable: &str, default: N) -> N
@@ -87,28 +85,10 @@ impl Process {
         self.addr
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL; what the process had logged.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.log()
-    }
-
-    /// SIGTERM; whether it ended with success, and what it had logged.
-    pub(crate) fn terminate(mut self) -> (bool, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let status = self.child.wait().unwrap();
-        (status.success(), self.log())
-    }
-
-    /// Bytes of memory that the process has resident.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        let statm = fs::read_to_string(format!("/proc/{}/statm", self.id())).unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
     }
 
     fn log(&mut self) -> String {
@@ -129,15 +109,4 @@ impl Drop for Process {
             eprintln!("the server logged:\n{log}");
         }
     }
-}
-
-/// Waits until `done`, for ten seconds at most.
-pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if done() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("waited in vain: {what}");
 }
