@@ -33,6 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod certificates;
 mod data;
 mod recorder;
 
@@ -43,12 +44,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use certificates::Certificates;
 use recorder::Recorder;
 pub use recorder::Request;
 
 pub use crate::net::{Fault, Faults};
 
-use crate::config::{Authentication, Config, Durability, Limits, Storage};
+use crate::config::{self, Authentication, Config, Durability, Limits, Storage};
 use crate::error::{Error, Kind, Result};
 use crate::net::{Handle, Hooks};
 use crate::server::{Parts, Running, Server};
@@ -66,7 +68,8 @@ pub struct TestServer {
     faults: Faults,
     recorder: Recorder,
     files: Arc<dyn Files>,
-    /// A data directory that goes with this.
+    certificates: Option<Certificates>,
+    /// Data and certificates that go with this.
     own_dir: Option<PathBuf>,
 }
 
@@ -110,6 +113,11 @@ impl TestServer {
         // The first turn sees the new time; when a second one begins, all of its consequences are there.
         self.handle()?.with(|_| ())?;
         self.handle()?.with(|_| ())
+    }
+
+    /// The certificates of a server that speaks TLS.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// Faults to come.
@@ -192,14 +200,22 @@ pub struct Builder {
     seed: u64,
     clock: ManualClock,
     durable: bool,
+    tls: Option<Tls>,
     files: Arc<dyn Files>,
+}
+
+/// Whom a server that speaks TLS lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tls {
+    Everybody,
+    WithCertificate,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let config = Config { listen, storage: Storage::Memory, ..Config::default() };
-        Self { config, seed: 0, clock: ManualClock::default(), durable: false, files: Arc::new(RealFiles) }
+        Self { config, seed: 0, clock: ManualClock::default(), durable: false, tls: None, files: Arc::new(RealFiles) }
     }
 }
 
@@ -231,6 +247,18 @@ impl Builder {
     /// Only this user may connect.
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.config.authentication = Authentication::One { name: name.into(), password: password.into() };
+        self
+    }
+
+    /// Speaks TLS, with certificates made for this server: [`TestServer::certificates`].
+    pub fn tls(mut self) -> Self {
+        self.tls = Some(Tls::Everybody);
+        self
+    }
+
+    /// Speaks TLS with clients that show a certificate: [`TestServer::certificates`] has one for them.
+    pub fn tls_with_client_certificates(mut self) -> Self {
+        self.tls = Some(Tls::WithCertificate);
         self
     }
 
@@ -268,12 +296,18 @@ impl Builder {
 
     /// Starts the server, or says why not.
     pub fn try_start(mut self) -> Result<TestServer> {
-        let mut own_dir = None;
-        if self.durable && self.config.storage == Storage::Memory {
-            let dir = std::env::temp_dir().join(format!("flint-test-{:016x}", fastrand::u64(..)));
-            self.config.storage = Storage::Directory(dir.clone());
-            own_dir = Some(dir);
+        let dir = std::env::temp_dir().join(format!("flint-test-{:016x}", fastrand::u64(..)));
+        let data = self.durable && self.config.storage == Storage::Memory;
+        if data {
+            self.config.storage = Storage::Directory(dir.join("data"));
         }
+        let own_dir = (data || self.tls.is_some()).then(|| dir.clone());
+        let certificates = self.tls.map(|_| Certificates::create(&dir.join("certificates"))).transpose()?;
+        self.config.tls = certificates.as_ref().map(|files| config::Tls {
+            certificate: files.server.clone(),
+            key: files.server_key.clone(),
+            client_authority: (self.tls == Some(Tls::WithCertificate)).then(|| files.authority.clone()),
+        });
         let mut server = TestServer {
             running: None,
             config: self.config,
@@ -282,6 +316,7 @@ impl Builder {
             faults: Faults::default(),
             recorder: Recorder::default(),
             files: self.files,
+            certificates,
             own_dir,
         };
         server.run(None)?;

@@ -26,3 +26,4 @@ mod replay_draft;
 mod serializable;
 mod slow_client;
 mod support;
+mod tls;

@@ -13,14 +13,16 @@ use crate::raw::{HELLO, Raw, WELCOME, frame, tables_get};
 const FLINT: &str = env!("CARGO_BIN_EXE_flint");
 
 /// A started `flint serve`, killed when dropped.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
+    /// Of further listeners.
+    pub(crate) more: Vec<SocketAddr>,
 }
 
 impl Serve {
     /// `limit` is the number of files that the process may open.
-    fn start(limit: Option<u32>, args: &[&str]) -> Self {
+    pub(crate) fn start(limit: Option<u32>, args: &[&str]) -> Self {
         let mut command = match limit {
             Some(limit) => {
                 let mut shell = Command::new("sh");
@@ -33,18 +35,19 @@ impl Serve {
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let addr = line.trim_end().strip_prefix("flint ready igni=").unwrap_or_else(|| panic!("{line:?}"));
-        let addr = addr.parse().unwrap();
-        Self { child, addr }
+        let rest = line.trim_end().strip_prefix("flint ready igni=").unwrap_or_else(|| panic!("{line:?}"));
+        let mut more: Vec<_> = rest.split(" igni=").map(|addr| addr.parse().unwrap()).collect();
+        let addr = more.remove(0);
+        Self { child, addr, more }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end; the exit code and what it wrote to stderr.
-    fn wait(mut self) -> (Option<i32>, String) {
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)
