@@ -116,7 +116,8 @@ impl Driver {
     }
 }
 
-fn open(addr: SocketAddr, workload: &Workload) -> io::Result<std::net::TcpStream> {
+/// Connects and shakes hands.
+pub(super) fn open(addr: SocketAddr, workload: &Workload) -> io::Result<std::net::TcpStream> {
     let mut stream = std::net::TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -100,6 +100,10 @@ enum Contender {
 pub fn run(options: &Options, floor: Option<SocketAddr>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     options.check()?;
     let prepared = draft::prepare(options, progress)?;
+    let idle = (0..options.idle).map(|_| driver::open(options.addr, &prepared));
+    let idle: Vec<_> = idle
+        .collect::<io::Result<_>>()
+        .map_err(|error| Error::Io(format!("cannot open {} idle connections", options.idle), error))?;
     let mut contenders = vec![("server", Contender::sockets(options, options.addr, &prepared)?)];
     if let Some(addr) = floor {
         contenders.push(("floor", Contender::sockets(options, addr, &prepared.floor())?));
@@ -119,7 +123,7 @@ pub fn run(options: &Options, floor: Option<SocketAddr>, progress: &(dyn Fn(Prog
             contender.slice(name, options.duration.div_f64(rounds), measured, started, progress)?;
         }
     }
-    drop(contenders);
+    drop((contenders, idle));
     if !options.keep {
         draft::clean_up(options)?;
     }

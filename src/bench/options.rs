@@ -42,6 +42,8 @@ pub struct Options {
     pub table: String,
     /// Whether the table stays.
     pub keep: bool,
+    /// Connections that are opened and then do nothing.
+    pub idle: usize,
     /// A directory in which to compare with bare appends and syncs.
     pub sync_floor: Option<PathBuf>,
 }
@@ -63,6 +65,7 @@ impl Default for Options {
             seed: 1,
             table: "FLINT_BENCH".into(),
             keep: false,
+            idle: 0,
             sync_floor: None,
         }
     }

@@ -71,6 +71,10 @@ pub(super) struct Args {
     #[arg(long)]
     keep: bool,
 
+    /// Connections more that do nothing
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    idle: usize,
+
     /// Compare with a bare echo server that answers as many bytes, in a process of its own
     #[arg(long)]
     floor: bool,
@@ -123,6 +127,7 @@ pub(super) fn run(args: Args) -> Result<()> {
         seed: args.seed,
         table: args.table,
         keep: args.keep,
+        idle: args.idle,
         sync_floor: args.fsync_floor,
     };
     let report = bench::run(&options, floor_addr, &show).map_err(|error| failed(error.to_string()))?;
