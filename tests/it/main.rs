@@ -13,6 +13,7 @@ mod draft_tuples;
 mod fixture;
 mod framing;
 mod ga_client;
+mod ga_document;
 mod ga_replay;
 mod ga_support;
 mod ga_trace;
