@@ -30,8 +30,8 @@ pub const DECIMAL_SCALE_MAX: u32 = 32_767;
 pub const PARTITIONS: u16 = 25;
 /// Schema versions of a table that one request may ask for.
 pub const SCHEMA_VERSIONS_MAX: usize = 1024;
-/// Bytes of one encoded key.
-pub const KEY_BYTES_MAX: usize = 64 << 10;
+/// Bytes of one encoded key. A VARCHAR or VARBINARY of the default length fits, however its bytes have to be escaped.
+pub const KEY_BYTES_MAX: usize = 512 << 10;
 
 /// Fields of one frame that a trace takes apart; the bytes behind them are shown as one.
 pub const TRACE_FIELDS_MAX: usize = 10_000;

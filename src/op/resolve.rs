@@ -91,6 +91,7 @@ impl<'s> Resolver<'s> {
                     let value = column.accept(binary_tuple::decode(element, column.ty)?)?;
                     self.buffers.builder.push(&value, column.ty);
                 }
+                None if no_value(i) && column.key.is_some() => return Err(column.missed_key()),
                 None if no_value(i) => push_default(&mut self.buffers.builder, column, rng)?,
                 None if column.nullable => self.buffers.builder.push_null(),
                 None => return Err(column.null_refused()),
@@ -112,15 +113,16 @@ impl<'s> Resolver<'s> {
         Ok(out)
     }
 
-    /// The key of a binary tuple of the key columns, in key order.
+    /// The key of a binary tuple of the key columns, in key order. `no_value` tells which of them the client left out.
     ///
     /// # Errors
     /// `Protocol`; those of [`Column::accept`]; `MissingKey`.
-    pub fn binary_key(&mut self, bytes: &[u8]) -> Result<Key> {
+    pub fn binary_key(&mut self, no_value: impl Fn(usize) -> bool, bytes: &[u8]) -> Result<Key> {
         let tuple = Tuple::parse(bytes, self.schema.key.len())?;
         let mut out = Key::new();
         for (i, column) in self.key_columns().enumerate() {
-            let element = tuple.element(i).ok_or_else(|| column.null_refused())?;
+            let refused = || if no_value(i) { column.missed_key() } else { column.null_refused() };
+            let element = tuple.element(i).ok_or_else(refused)?;
             if binary_tuple::is_canonical(element, column.ty) {
                 key::push_element(&mut out, element, column.ty)?;
             } else {
@@ -158,7 +160,7 @@ impl<'s> Resolver<'s> {
 /// A null in a key column, as the draft dialect words it.
 fn missed_key(error: Error, column: &Column) -> Error {
     match error.kind {
-        Kind::MissingKey => Error::new(Kind::MissingKey, format!("Missed key column: {}", column.name)),
+        Kind::MissingKey => column.missed_key(),
         _ => error,
     }
 }

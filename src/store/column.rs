@@ -1,5 +1,6 @@
 //! A column, and which values it takes.
 
+use super::range::{self, OutOfRange};
 use crate::config::DECIMAL_SCALE_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::value::{ColumnType, Decimal, UNLIMITED, Value};
@@ -49,9 +50,11 @@ impl Column {
             (_, Value::Null) if self.nullable => Value::Null,
             (_, Value::Null) => return Err(self.null_refused()),
             (T::Boolean, v @ Value::Bool(_)) | (T::Uuid, v @ Value::Uuid(_)) | (T::Float, v @ Value::Float(_)) => v,
-            (T::Date, v @ Value::Date(_))
-            | (T::Period, v @ Value::Period(..))
-            | (T::Duration, v @ Value::Duration(..)) => v,
+            (T::Period, v @ Value::Period(..)) | (T::Duration, v @ Value::Duration(..)) => v,
+            (T::Date, Value::Date(d)) => {
+                self.check_range(range::date(d))?;
+                Value::Date(d)
+            }
             (T::Double, v @ Value::Double(_)) => v,
             (T::Int8, Value::Int(v)) => self.ranged(v, i64::from(i8::MIN), i64::from(i8::MAX))?,
             (T::Int16, Value::Int(v)) => self.ranged(v, i64::from(i16::MIN), i64::from(i16::MAX))?,
@@ -60,16 +63,22 @@ impl Column {
             (T::Decimal { precision, scale }, Value::Decimal(v)) => self.rounded(&v, precision, scale)?,
             (T::Number { precision }, Value::Decimal(v)) => self.rounded(&v, precision, 0)?,
             (T::Time { precision }, Value::Time(t)) => Value::Time(t.truncated(precision)),
-            (T::Datetime { precision }, Value::Datetime(d, t)) => Value::Datetime(d, t.truncated(precision)),
-            (T::Timestamp { precision }, Value::Timestamp(t)) => Value::Timestamp(t.truncated(precision)),
+            (T::Datetime { precision }, Value::Datetime(d, t)) => {
+                self.check_range(range::datetime(d, t))?;
+                Value::Datetime(d, t.truncated(precision))
+            }
+            (T::Timestamp { precision }, Value::Timestamp(t)) => {
+                self.check_range(range::timestamp(t))?;
+                Value::Timestamp(t.truncated(precision))
+            }
             (T::String { length }, Value::Str(s)) => {
                 if s.len() > length as usize && s.encode_utf16().count() > length as usize {
-                    return Err(self.too_long(&Value::Str(s), length, "characters"));
+                    return Err(self.too_long());
                 }
                 Value::Str(s)
             }
             (T::Bytes { length }, Value::Bytes(b)) if b.len() <= length as usize => Value::Bytes(b),
-            (T::Bytes { length }, v @ Value::Bytes(_)) => return Err(self.too_long(&v, length, "bytes")),
+            (T::Bytes { .. }, Value::Bytes(_)) => return Err(self.too_long()),
             (T::Bitmask { bits }, Value::Bytes(b)) => self.mask(b, bits)?,
             (_, v) => {
                 return Err(Error::new(
@@ -87,6 +96,21 @@ impl Column {
         Error::new(kind, format!("Column '{}' does not allow NULLs", self.name))
     }
 
+    /// The error for a tuple that brings no value for this key column.
+    pub fn missed_key(&self) -> Error {
+        Error::new(Kind::MissingKey, format!("Missed key column: {}", self.name))
+    }
+
+    fn check_range(&self, checked: std::result::Result<(), OutOfRange>) -> Result<()> {
+        checked.map_err(|OutOfRange { value, min, max }| {
+            let name = &self.name;
+            Error::new(
+                Kind::OutOfRange,
+                format!("Value is out of allowed range (column='{name}', value='{value}', min='{min}', max='{max}')."),
+            )
+        })
+    }
+
     fn ranged(&self, v: i64, min: i64, max: i64) -> Result<Value<'static>> {
         if (min..=max).contains(&v) {
             return Ok(Value::Int(v));
@@ -95,18 +119,23 @@ impl Column {
     }
 
     fn rounded(&self, v: &Decimal, precision: u32, scale: u32) -> Result<Value<'static>> {
-        let refused = |what: &str| {
-            Error::new(Kind::OutOfRange, format!("column {} is {}: the decimal {}{what}", self.name, self.ty, shown(v)))
-        };
         if v.scale.unsigned_abs() > DECIMAL_SCALE_MAX {
-            return Err(refused(&format!(" has a scale beyond {DECIMAL_SCALE_MAX}")));
+            return Err(Error::new(
+                Kind::OutOfRange,
+                format!(
+                    "column {} is {}: the decimal {} has a scale beyond {DECIMAL_SCALE_MAX}",
+                    self.name,
+                    self.ty,
+                    shown(v)
+                ),
+            ));
         }
         if precision == UNLIMITED && scale == UNLIMITED {
             return Ok(Value::Decimal(v.clone()));
         }
         let v = v.rescaled(i32::try_from(scale).unwrap_or(i32::MAX));
         if v.digits() > u64::from(precision) {
-            return Err(refused(&format!(" has more than {precision} digits")));
+            return Err(Error::new(Kind::OutOfRange, format!("Numeric field overflow in column '{}'", self.name)));
         }
         Ok(Value::Decimal(v))
     }
@@ -118,7 +147,7 @@ impl Column {
             .and_then(|i| bytes.get(i))
             .map_or(0, |b| (used as u64) * 8 - u64::from(b.leading_zeros()));
         if highest > u64::from(bits) {
-            return Err(self.too_long(&Value::Bytes(bytes), bits, "bits"));
+            return Err(self.too_long());
         }
         Ok(Value::Bytes(match bytes {
             Cow::Borrowed(b) => Cow::Borrowed(b.get(..used).unwrap_or_default()),
@@ -129,11 +158,13 @@ impl Column {
         }))
     }
 
-    fn too_long(&self, value: &Value<'_>, limit: u32, unit: &str) -> Error {
-        Error::new(
-            Kind::OutOfRange,
-            format!("Value too long [column='{}', type={}, limit={limit} {unit}, value={value}]", self.name, self.ty),
-        )
+    /// Ignite's words; the type tells the limit.
+    fn too_long(&self) -> Error {
+        let ty = match self.ty {
+            ColumnType::Bytes { length } => format!("BYTE_ARRAY({length})"),
+            ty => ty.to_string(),
+        };
+        Error::new(Kind::OutOfRange, format!("Value too long [column='{}', type={ty}]", self.name))
     }
 }
 
@@ -145,7 +176,7 @@ fn shown(v: &Decimal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Time;
+    use crate::value::{Date, Time};
 
     fn column(ty: ColumnType) -> Column {
         Column { id: 1, name: "c".into(), ty, nullable: true, default: Default::None, key: None, colocation: None }
@@ -173,9 +204,6 @@ mod tests {
             (ColumnType::Int8, Value::Int(300), Kind::OutOfRange, "300"),
             (ColumnType::Int32, Value::Int(1 << 31), Kind::OutOfRange, "2147483648"),
             (ColumnType::Int32, Value::Str("x".into()), Kind::TypeMismatch, "\"x\""),
-            (ColumnType::String { length: 2 }, Value::Str("abc".into()), Kind::OutOfRange, "\"abc\""),
-            (ColumnType::Bytes { length: 1 }, Value::Bytes(vec![1, 2].into()), Kind::OutOfRange, "0x0102"),
-            (ColumnType::Decimal { precision: 3, scale: 1 }, dec("100"), Kind::OutOfRange, "100"),
             (ColumnType::Decimal { precision: 3, scale: 1 }, dec("1e99999"), Kind::OutOfRange, "scale"),
             (ColumnType::Double, Value::Float(1.0), Kind::TypeMismatch, "1"),
         ];
@@ -186,6 +214,23 @@ mod tests {
                 assert!(error.message.contains(needle), "{error} lacks {needle}");
             }
         }
+    }
+
+    /// Observed on Ignite 3.1.0.
+    #[test]
+    fn refusals_are_worded_as_by_a_real_node() {
+        let refused = |ty, value| column(ty).accept(value).unwrap_err().message.into_owned();
+        let text = refused(ColumnType::String { length: 3 }, Value::Str("\u{1f600}\u{1f600}".into()));
+        assert_eq!(text, "Value too long [column='c', type=STRING(3)]");
+        let text = refused(ColumnType::Bytes { length: 1 }, Value::Bytes(vec![1, 2].into()));
+        assert_eq!(text, "Value too long [column='c', type=BYTE_ARRAY(1)]");
+        let text = refused(ColumnType::Decimal { precision: 3, scale: 1 }, dec("100"));
+        assert_eq!(text, "Numeric field overflow in column 'c'");
+        let text = refused(ColumnType::Date, Value::Date(Date::new(-1, 1, 1).unwrap()));
+        assert_eq!(
+            text,
+            "Value is out of allowed range (column='c', value='-0001-01-01', min='0001-01-01', max='9999-12-31')."
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod key;
 pub mod locks;
 pub mod open;
 pub mod persist;
+pub mod range;
 pub mod row;
 pub mod schema;
 pub mod tx;

@@ -13,11 +13,9 @@ use std::sync::Arc;
 /// `TableIdUnknown` if it does not exist, or was dropped.
 pub fn by_id(reader: &mut Reader<'_>, catalog: &Catalog) -> Result<Arc<Table>> {
     let id = reader.i64()?;
-    u32::try_from(id)
-        .ok()
-        .and_then(|id| catalog.table(id))
-        .cloned()
-        .ok_or_else(|| Error::new(Kind::TableIdUnknown, format!("Table does not exist: {id}")))
+    u32::try_from(id).ok().and_then(|id| catalog.table(id)).cloned().ok_or_else(|| {
+        Error::new(Kind::TableIdUnknown, format!("Table does not exist or was dropped concurrently: {id}"))
+    })
 }
 
 /// Answers all tables by name.

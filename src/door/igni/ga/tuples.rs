@@ -67,7 +67,7 @@ pub fn stream(reader: &mut Reader<'_>, engine: &mut Engine, ticket: Ticket, out:
     for index in 0..count {
         let raw = request::tuple(reader)?;
         rows.push(match request::bit(deleted, index) {
-            true => (resolver.binary_key(raw.bytes)?, None),
+            true => (key(&mut resolver, &raw)?, None),
             false => {
                 let NewTuple { key, row } = full(&mut resolver, raw, engine)?;
                 (key, Some(row))
@@ -158,10 +158,10 @@ fn action<'a>(op: Opcode, reader: &mut Reader<'a>, table: &Table, engine: &mut E
             let echo = Echo::Rows(rows.iter().map(|t| t.row.clone()).collect());
             return Ok((Action::DeleteExact(rows), echo));
         }
-        Opcode::TupleGet => Action::Get(one(resolver.binary_key(request::tuple(reader)?.bytes)?)),
-        Opcode::TupleContainsKey => Action::Contains(one(resolver.binary_key(request::tuple(reader)?.bytes)?)),
-        Opcode::TupleDelete => Action::Delete(one(resolver.binary_key(request::tuple(reader)?.bytes)?)),
-        Opcode::TupleGetAndDelete => Action::GetAndDelete(resolver.binary_key(request::tuple(reader)?.bytes)?),
+        Opcode::TupleGet => Action::Get(one(key(&mut resolver, &request::tuple(reader)?)?)),
+        Opcode::TupleContainsKey => Action::Contains(one(key(&mut resolver, &request::tuple(reader)?)?)),
+        Opcode::TupleDelete => Action::Delete(one(key(&mut resolver, &request::tuple(reader)?)?)),
+        Opcode::TupleGetAndDelete => Action::GetAndDelete(key(&mut resolver, &request::tuple(reader)?)?),
         Opcode::TupleGetAll => Action::Get(all_keys(reader, &mut resolver)?.0),
         Opcode::TupleContainsAllKeys => Action::Contains(all_keys(reader, &mut resolver)?.0),
         Opcode::TupleDeleteAll => {
@@ -183,6 +183,10 @@ fn full(resolver: &mut Resolver<'_>, raw: RawTuple<'_>, engine: &mut Engine) -> 
     resolver.binary(|column| request::bit(raw.no_value, column), raw.bytes, &mut engine.rng)
 }
 
+fn key(resolver: &mut Resolver<'_>, raw: &RawTuple<'_>) -> Result<Key> {
+    resolver.binary_key(|column| request::bit(raw.no_value, column), raw.bytes)
+}
+
 fn all_rows(reader: &mut Reader<'_>, resolver: &mut Resolver<'_>, engine: &mut Engine) -> Result<Many<NewTuple>> {
     let count = request::batch_count(reader)?;
     let mut rows = Many::with_capacity(count);
@@ -194,7 +198,7 @@ fn all_rows(reader: &mut Reader<'_>, resolver: &mut Resolver<'_>, engine: &mut E
 
 fn all_keys<'a>(reader: &mut Reader<'a>, resolver: &mut Resolver<'_>) -> Result<(Many<Key>, Vec<RawTuple<'a>>)> {
     let raw = request::tuples(reader)?;
-    let keys = raw.iter().map(|tuple| resolver.binary_key(tuple.bytes)).collect::<Result<_>>()?;
+    let keys = raw.iter().map(|tuple| key(resolver, tuple)).collect::<Result<_>>()?;
     Ok((keys, raw))
 }
 
