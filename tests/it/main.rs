@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the clock and sleep")]
 #![allow(unreachable_pub, reason = "nothing outside could reach anything here")]
 
+mod credentials;
+mod dialects;
 mod disk_failure;
 mod draft;
 mod draft_errors;
