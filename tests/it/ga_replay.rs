@@ -208,7 +208,9 @@ fn compare(
             assert_eq!(got.i64().unwrap(), 0);
             for _parameter in 0..expected.i64().unwrap() {
                 expected.bool().unwrap();
-                (0..3).for_each(|_| drop(expected.i64().unwrap()));
+                for _part in 0..3 {
+                    expected.i64().unwrap();
+                }
             }
         }
         43 => {
