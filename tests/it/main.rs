@@ -22,6 +22,7 @@ mod ga_trace;
 mod ga_transactions;
 mod ga_tuples;
 mod history;
+mod kill;
 mod live_schema;
 mod process;
 mod raw;
