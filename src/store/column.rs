@@ -133,8 +133,10 @@ impl Column {
         if precision == UNLIMITED && scale == UNLIMITED {
             return Ok(Value::Decimal(v.clone()));
         }
-        let v = v.rescaled(i32::try_from(scale).unwrap_or(i32::MAX));
-        if v.digits() > u64::from(precision) {
+        let scale = i32::try_from(scale).unwrap_or(i32::MAX);
+        // Zeros at the end are not stored, so none are made.
+        let v = if v.scale > scale { v.rescaled(scale) } else { v.clone() };
+        if v.exceeds(precision, scale) {
             return Err(Error::new(Kind::OutOfRange, format!("Numeric field overflow in column '{}'", self.name)));
         }
         Ok(Value::Decimal(v))

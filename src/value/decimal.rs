@@ -36,12 +36,15 @@ impl Decimal {
 
     /// The same number at `scale`, rounded half up (away from zero) where digits are lost.
     pub fn rescaled(&self, scale: i32) -> Self {
+        if self.unscaled.sign() == Sign::NoSign {
+            return Self { unscaled: BigInt::ZERO, scale };
+        }
         let unscaled = match i64::from(scale) - i64::from(self.scale) {
             0 => self.unscaled.clone(),
             up if up > 0 => &self.unscaled * pow10(up.unsigned_abs()),
             down => {
                 let lost = down.unsigned_abs();
-                if lost > self.digits() + 1 {
+                if lost > self.digits_bounds().1 + 1 {
                     BigInt::ZERO
                 } else {
                     let unit = pow10(lost);
@@ -74,6 +77,26 @@ impl Decimal {
             }
         }
         Self { unscaled, scale }
+    }
+
+    /// Whether the number has more than `precision` digits at `scale`, which has at least as many digits after the point
+    /// as the number. Huge numbers are judged by their bits where that is enough.
+    pub fn exceeds(&self, precision: u32, scale: i32) -> bool {
+        if self.unscaled.sign() == Sign::NoSign {
+            return false;
+        }
+        let zeros = u64::try_from(i64::from(scale) - i64::from(self.scale)).unwrap_or(0);
+        let (least, most) = self.digits_bounds();
+        let precision = u64::from(precision);
+        most + zeros > precision && (least + zeros > precision || self.digits() + zeros > precision)
+    }
+
+    /// The fewest and the most decimal digits that an unscaled integer of so many bits can have.
+    fn digits_bounds(&self) -> (u64, u64) {
+        // log10(2) = 0.30102999...; numbers have far fewer bits than would make the difference to this count.
+        let digits = |bits: u64| bits.saturating_mul(30_103) / 100_000 + 1;
+        let bits = self.unscaled.bits();
+        (digits(bits.saturating_sub(1)).saturating_sub(1).max(1), digits(bits))
     }
 
     /// How many decimal digits the unscaled integer has; 1 for zero.
@@ -136,6 +159,17 @@ mod tests {
         assert_eq!(dec("0.5").rescaled(0), dec("1"));
         assert_eq!(dec("0.05").rescaled(0), dec("0"));
         assert_eq!(dec("7").rescaled(2), dec("7.00"));
+    }
+
+    #[test]
+    fn precision_is_judged_without_making_zeros() {
+        assert!(!dec("999.99").exceeds(5, 2) && dec("1000").exceeds(5, 2) && !dec("999").exceeds(5, 2));
+        assert!(!dec("0").exceeds(1, 32_767) && dec("1").exceeds(32_767, 32_767));
+        for digits in 1..200_u32 {
+            let nines = Decimal { unscaled: BigInt::from(10).pow(digits) - 1, scale: 0 };
+            let one = Decimal { unscaled: BigInt::from(10).pow(digits), scale: 0 };
+            assert!(!nines.exceeds(digits, 0) && one.exceeds(digits, 0) && !one.exceeds(digits + 1, 0));
+        }
     }
 
     #[test]
