@@ -5,7 +5,7 @@
 //! the column gets its default, else null.
 
 use super::opcode::{Action, Columns, Form};
-use super::tuples::{self, Source, in_column, in_table, positions};
+use super::tuples::{self, Source, in_column, positions};
 use super::{Step, codec, tables};
 use crate::error::{Error, Kind, Result};
 use crate::op::exec::Operation;
@@ -99,23 +99,47 @@ impl<'a, 'r, 't> Plain<'a, 'r, 't> {
         }
         Ok(())
     }
+
+    /// An error of the tuple that begins at `reader`, told with the place of the value.
+    fn located(&self, error: Error, mut reader: Reader<'a>, columns: Columns) -> Error {
+        let mut places = positions(self.schema, columns).iter();
+        tuples::in_tuple(error, self.table, || {
+            let column = self.schema.columns.get(*places.next()?)?;
+            let at = reader.clone();
+            reader.skip().ok()?;
+            let newest = self.newest.columns.get(self.newest.position(&column.name)?)?;
+            Some((newest.as_ref(), at))
+        })
+    }
 }
 
 impl<'a> Source<'a> for Plain<'a, '_, '_> {
     const ECHOES_BYTES: bool = false;
 
     fn tuple(&mut self) -> Result<NewTuple> {
+        let start = self.reader.clone();
         self.fill(Columns::All)?;
         let values = self.slots.iter_mut().map(Option::take);
-        self.resolver.tuple(values, self.rng).map_err(|e| in_table(e, self.table))
+        self.resolver.tuple(values, self.rng).map_err(|e| self.located(e, start, Columns::All))
     }
 
     fn key(&mut self) -> Result<Key> {
+        let start = self.reader.clone();
         self.fill(Columns::Key)?;
+        let mut missed = None;
         let slots = &mut self.slots;
-        let values = self.newest.key.iter().map(|&place| slots.get_mut(place).and_then(Option::take));
-        let values = values.map(|value| value.unwrap_or(Value::Null));
-        self.resolver.key(values).map_err(|e| in_table(e, self.table))
+        let values = self.newest.key.iter().map_while(|&place| {
+            let value = slots.get_mut(place).and_then(Option::take);
+            if value.is_none() {
+                missed = self.newest.columns.get(place);
+            }
+            value
+        });
+        let key = self.resolver.key(values);
+        match missed {
+            Some(column) => Err(column.missed_key()),
+            None => key.map_err(|e| self.located(e, start, Columns::Key)),
+        }
     }
 
     fn count(&mut self, columns: Columns) -> Result<usize> {

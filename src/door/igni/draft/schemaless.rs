@@ -106,12 +106,25 @@ impl<'a, 'r, 't> Schemaless<'a, 'r, 't> {
         let slots = std::iter::repeat_n(None, schema.columns.len()).collect();
         Self { table, schema, reader, rng, resolver: Resolver::new(schema), slots }
     }
+
+    /// An error of the tuple that begins at `reader`, told with the place of the value.
+    fn located(&self, error: Error, mut reader: Reader<'a>) -> Error {
+        let mut pairs = reader.map().unwrap_or_default();
+        tuples::in_tuple(error, self.table, || {
+            pairs = pairs.checked_sub(1)?;
+            let column = self.schema.columns.get(self.schema.position(reader.str().ok()?)?)?;
+            let at = reader.clone();
+            reader.skip().ok()?;
+            Some((column.as_ref(), at))
+        })
+    }
 }
 
 impl<'a> Source<'a> for Schemaless<'a, '_, '_> {
     const ECHOES_BYTES: bool = true;
 
     fn tuple(&mut self) -> Result<NewTuple> {
+        let start = self.reader.clone();
         for _ in 0..self.reader.map()? {
             let name = self.reader.str()?;
             let place = self.schema.position(name);
@@ -130,7 +143,7 @@ impl<'a> Source<'a> for Schemaless<'a, '_, '_> {
             *slot = Some(Some(value).filter(|value| !value.is_null()));
         }
         let values = self.slots.iter_mut().map(|slot| slot.take().flatten());
-        self.resolver.tuple(values, self.rng).map_err(|e| in_table(e, self.table))
+        self.resolver.tuple(values, self.rng).map_err(|e| self.located(e, start))
     }
 
     fn key(&mut self) -> Result<Key> {

@@ -21,7 +21,6 @@ use crate::wire::msgpack::{Reader, Write};
 use smallvec::smallvec;
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::Arc;
 
 /// Reads the tuples of one request.
 pub trait Source<'a> {
@@ -284,8 +283,30 @@ pub fn in_column(error: Error, table: &Table, column: &Column, reader: &Reader<'
     }
 }
 
-/// An error of a tuple that names column, type and value already, told with its table.
-pub fn in_table(error: Error, table: &Arc<Table>) -> Error {
+/// An error of a tuple that its columns refused, told with the place of the value. `values` reads the tuple once more: it
+/// returns the next column and the reader at its value, until there is none.
+pub fn in_tuple<'a, 't>(
+    error: Error,
+    table: &Table,
+    mut values: impl FnMut() -> Option<(&'t Column, Reader<'a>)>,
+) -> Error {
+    match error.kind {
+        Kind::TypeMismatch | Kind::OutOfRange => {
+            while let Some((column, reader)) = values() {
+                match codec::read(&mut reader.clone(), column.ty).and_then(|value| column.accept(value)) {
+                    Err(refused) if refused.kind == error.kind => return in_column(error, table, column, &reader),
+                    _ => {}
+                }
+            }
+            error
+        }
+        Kind::NotNull | Kind::LiveSchemaRefused => in_table(error, table),
+        _ => error,
+    }
+}
+
+/// An error told with its table.
+pub fn in_table(error: Error, table: &Table) -> Error {
     match error.kind {
         Kind::TypeMismatch | Kind::OutOfRange | Kind::NotNull | Kind::LiveSchemaRefused => {
             Error { message: format!("{} [table={}]", error.message, table.draft_name).into(), ..error }
