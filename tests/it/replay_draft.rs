@@ -220,7 +220,7 @@ impl Replay {
     fn bless(&mut self, got: &[u8], captured: Option<&[u8]>, reason: Option<String>, closed: bool, silence: bool) {
         if captured != Some(got) && !(captured.is_none() && got.is_empty()) {
             let absent = captured.is_none() && !silence;
-            self.blessed.push(if absent { "! absent".into() } else { reason.unwrap_or("! differs ?".into()) });
+            self.blessed.push(if absent { "! absent".into() } else { reason.unwrap_or_else(|| "! differs ?".into()) });
             self.blessed.push(format!("! flint {}", hex(got)));
         }
         if let Some(captured) = captured {
