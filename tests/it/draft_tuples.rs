@@ -130,7 +130,7 @@ fn values_are_fitted_to_their_columns() {
     assert_eq!(t.ask(UPSERT, "T 1 1 x5:010203075bcd15 x2:0000000303ed 'abc'"), "");
     assert_eq!(t.ask(GET, "T 1 1"), "1 x5:0102030754d4c0 x2:0000000265 'abc'");
     let long = t.ask(UPSERT, "T 1 1 nil nil 'abcd'");
-    assert!(long.contains("type=STRING(3)") && long.contains("[table=f]"), "{long}");
+    assert!(long.ends_with("[table=f, column=s, type=STRING(3), value=\"abcd\"]"), "{long}");
     let wide = t.ask(UPSERT, "T 1 1 nil x2:000000000f4240 nil");
     assert!(wide.contains("Numeric field overflow in column 'd'"), "{wide}");
 }
