@@ -47,6 +47,7 @@ pub(super) fn prepare(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -
         reading: Reading::Draft,
         hello: hello.into(),
         welcome: welcome.into(),
+        welcome_rest: 0,
         keys: options.keys,
         depth: options.depth,
     })

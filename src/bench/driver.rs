@@ -124,6 +124,8 @@ pub(super) fn open(addr: SocketAddr, workload: &Workload) -> io::Result<std::net
     stream.write_all(&workload.hello)?;
     let mut welcome = vec![0; workload.welcome.len()];
     stream.read_exact(&mut welcome)?;
+    let mut rest = vec![0; workload.welcome_rest];
+    stream.read_exact(&mut rest)?;
     if welcome != *workload.welcome {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the handshake was refused"));
     }

@@ -17,6 +17,7 @@
 mod draft;
 mod driver;
 pub mod floor;
+mod ga;
 mod options;
 mod report;
 mod sync_floor;
@@ -25,6 +26,7 @@ mod workload;
 pub use options::{Mix, Operation, Options};
 pub use report::{Measured, Report};
 
+use crate::door::igni::handshake::Dialect;
 use driver::Driver;
 use std::fmt;
 use std::io;
@@ -99,7 +101,10 @@ enum Contender {
 /// The server cannot be reached, refuses, answers wrongly or not at all.
 pub fn run(options: &Options, floor: Option<SocketAddr>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     options.check()?;
-    let prepared = draft::prepare(options, progress)?;
+    let prepared = match options.dialect {
+        Dialect::Draft => draft::prepare(options, progress)?,
+        Dialect::Ga => ga::prepare(options, progress)?,
+    };
     let idle = (0..options.idle).map(|_| driver::open(options.addr, &prepared));
     let idle: Vec<_> = idle
         .collect::<io::Result<_>>()
@@ -125,7 +130,10 @@ pub fn run(options: &Options, floor: Option<SocketAddr>, progress: &(dyn Fn(Prog
     }
     drop((contenders, idle));
     if !options.keep {
-        draft::clean_up(options)?;
+        match options.dialect {
+            Dialect::Draft => draft::clean_up(options)?,
+            Dialect::Ga => ga::clean_up(options)?,
+        }
     }
     Ok(Report::new(options, &prepared, measured))
 }

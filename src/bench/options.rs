@@ -1,7 +1,7 @@
 //! What a run does.
 
 use super::{Error, Result};
-use crate::client::Dialect;
+use crate::door::igni::handshake::Dialect;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;

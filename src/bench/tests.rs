@@ -19,6 +19,7 @@ fn workload(depth: usize) -> Workload {
         reading: Reading::Draft,
         hello: Arc::from([]),
         welcome: Arc::from([]),
+        welcome_rest: 0,
         keys: 1,
         depth,
     }
@@ -57,6 +58,14 @@ fn answers_are_judged() {
     let error = workload.read(&[0, 5, 1, 0xa2, b'n', b'o']).unwrap_err();
     assert_eq!(error, "the server answered request 5 with status 1: no");
     assert!(workload.read(&[]).is_err());
+    let ga = Workload { reading: Reading::Ga, ..workload };
+    assert_eq!(ga.read(&[5, 0, 0xd3, 0, 0, 0, 0, 0, 0, 0, 1, 1]), Ok((5, 1)));
+    assert_eq!(ga.read(&[0xcd, 1, 0, 0, 0xd3, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0xc0]), Ok((256, 2)));
+    let mut answer = vec![5, 4, 0xd3, 0, 0, 0, 0, 0, 0, 0, 1];
+    let error = crate::error::Error::new(crate::error::Kind::LockTimeout, "no");
+    crate::door::igni::ga::error::put_body(&mut answer, &error, 1);
+    let text = "the server answered request 5 with error 458757, org.apache.ignite.tx.TransactionException: no";
+    assert_eq!(ga.read(&answer).unwrap_err(), text);
 }
 
 #[test]

@@ -32,18 +32,25 @@ pub(super) struct Shape {
 pub(super) enum Reading {
     /// Type, id, status.
     Draft,
+    /// Id, flags, timestamp.
+    Ga,
     /// The floor's.
     Floor,
 }
+
+/// What is added to a key in the GA dialect, so that its shortest form is 8 bytes whatever the key.
+pub(super) const GA_KEY_BASE: u64 = 1 << 40;
 
 /// The requests of a run. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub(super) struct Workload {
     pub shapes: Arc<[Shape]>,
     pub reading: Reading,
-    /// Bytes each connection starts with, and what is answered.
+    /// Bytes each connection starts with, and how the answer begins.
     pub hello: Arc<[u8]>,
     pub welcome: Arc<[u8]>,
+    /// How many bytes of the answer follow that may be any.
+    pub welcome_rest: usize,
     /// Keys are below this.
     pub keys: u64,
     pub depth: usize,
@@ -58,8 +65,7 @@ impl Workload {
             _ => 3,
         };
         let shape = |shape: &Shape| {
-            // Type, id, status, as the server sends them.
-            let payload_bytes = 2 + id_bytes + shape.answer_bytes;
+            let payload_bytes = self.reading.head_bytes() + id_bytes + shape.answer_bytes;
             let mut frame = shape.frame.clone();
             let head = (payload_bytes as u32).to_be_bytes();
             frame.iter_mut().skip(HEADER_BYTES).zip(head).for_each(|(place, byte)| *place = byte);
@@ -73,7 +79,8 @@ impl Workload {
             }
         };
         let shapes = self.shapes.iter().map(shape).collect();
-        Self { shapes, reading: Reading::Floor, hello: Arc::from([]), welcome: Arc::from([]), ..self.clone() }
+        let none = || Arc::from([]);
+        Self { shapes, reading: Reading::Floor, hello: none(), welcome: none(), welcome_rest: 0, ..self.clone() }
     }
 
     /// Bytes of a request, by the weights.
@@ -83,7 +90,7 @@ impl Workload {
 
     /// Bytes of an answer, by the weights.
     pub(super) fn answer_bytes(&self) -> usize {
-        self.mean(|shape| HEADER_BYTES + 3 + shape.answer_bytes)
+        self.mean(|shape| HEADER_BYTES + self.reading.head_bytes() + 1 + shape.answer_bytes)
     }
 
     fn mean(&self, bytes: impl Fn(&Shape) -> usize) -> usize {
@@ -120,7 +127,11 @@ impl Workload {
             // Neighbours, so that no key comes twice in one request.
             let mut key = rng.u64(..self.keys);
             for at in &shape.keys_at {
-                patch(frame, *at, key.to_be_bytes());
+                let bytes = match self.reading {
+                    Reading::Ga => (key + GA_KEY_BASE).to_le_bytes(),
+                    Reading::Draft | Reading::Floor => key.to_be_bytes(),
+                };
+                patch(frame, *at, bytes);
                 key = if key + 1 == self.keys { 0 } else { key + 1 };
             }
         }
@@ -137,7 +148,23 @@ impl Workload {
             (Reading::Draft, &[0, 0xcc, id, 0, ref data @ ..]) => Ok((id.into(), data.len())),
             (Reading::Draft, &[0, 0xcd, a, b, 0, ref data @ ..]) => Ok((u16::from_be_bytes([a, b]), data.len())),
             (Reading::Draft, _) => Err(explain(payload)),
+            (Reading::Ga, &[id @ 0..=0x7f, 0, 0xd3, ref rest @ ..]) => Ok((id.into(), rest.len().saturating_sub(8))),
+            (Reading::Ga, &[0xcc, id, 0, 0xd3, ref rest @ ..]) => Ok((id.into(), rest.len().saturating_sub(8))),
+            (Reading::Ga, &[0xcd, a, b, 0, 0xd3, ref rest @ ..]) => {
+                Ok((u16::from_be_bytes([a, b]), rest.len().saturating_sub(8)))
+            }
+            (Reading::Ga, _) => Err(super::ga::explain(payload)),
             (Reading::Floor, _) => Err(format!("the floor answered with {} bytes", payload.len())),
+        }
+    }
+}
+
+impl Reading {
+    /// Bytes of an answer beside its id and its result.
+    fn head_bytes(self) -> usize {
+        match self {
+            Self::Draft | Self::Floor => 2,
+            Self::Ga => 10,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::floor::Floor;
 use crate::bench::{self, Mix, Options, Progress};
-use crate::client::Dialect;
+use crate::door::igni::handshake::Dialect;
 use crate::error::{Error, Kind, Result};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -200,7 +200,8 @@ fn address(text: &str) -> std::result::Result<SocketAddr, String> {
 fn dialect(text: &str) -> std::result::Result<Dialect, String> {
     match text {
         "draft" => Ok(Dialect::Draft),
-        _ => Err("expected `draft`".into()),
+        "ga" => Ok(Dialect::Ga),
+        _ => Err("expected `draft` or `ga`".into()),
     }
 }
 
