@@ -13,8 +13,8 @@ import java.util.Map;
  * The lines in which Flint differs on purpose, each with its reason.
  *
  * <p>The file holds paragraphs of {@code scenario:}, {@code real:}, {@code flint:} and {@code why:}; {@code client:} limits one to a client
- * version, and a scenario may end in {@code *}. Every line of the real transcript that equals {@code real} is read as {@code flint}; a
- * {@code flint} text of {@code any} accepts whatever is answered.
+ * version, {@code after:} to lines that follow a certain one, and a scenario may end in {@code *}. Every such line of the real transcript that
+ * equals {@code real} is read as {@code flint}.
  */
 public final class Differences {
     private final List<Entry> entries = new ArrayList<>();
@@ -39,8 +39,9 @@ public final class Differences {
                 continue;
             }
             String version = fields.remove("client");
-            Entry entry = new Entry(fields.remove("scenario"), fields.remove("real"), fields.remove("flint"), fields.remove("why"));
-            if (!fields.isEmpty() || entry.scenario == null || entry.real == null || entry.flint == null || entry.why == null) {
+            Entry entry = new Entry(fields.remove("scenario"), fields.remove("after"), fields.remove("real"), fields.remove("flint"));
+            boolean reasoned = fields.remove("why") != null;
+            if (!fields.isEmpty() || entry.scenario == null || entry.real == null || entry.flint == null || !reasoned) {
                 throw new IOException(file + ": incomplete or unknown fields: " + paragraph);
             }
             if (version == null || version.equals(client)) {
@@ -50,15 +51,15 @@ public final class Differences {
         return differences;
     }
 
-    /** What Flint is expected to answer where the real server answered {@code line}. */
-    public Expected expect(String scenario, String line) {
+    /** What Flint is expected to answer where the real server answered {@code line} after {@code before}. */
+    public String expect(String scenario, String before, String line) {
         for (Entry entry : entries) {
-            if (entry.matches(scenario) && entry.real.equals(line)) {
+            if (entry.matches(scenario, before, line)) {
                 entry.used = true;
-                return new Expected(entry.flint.equals("any") ? null : entry.flint);
+                return entry.flint;
             }
         }
-        return new Expected(line);
+        return line;
     }
 
     /** The entries that no line of the real transcript needed: they are stale. */
@@ -71,30 +72,23 @@ public final class Differences {
         return entries.size();
     }
 
-    /** An expected line, or any when {@code line} is null. */
-    public record Expected(String line) {
-        /** Whether an answer is the expected one. */
-        public boolean accepts(String answer) {
-            return line == null || line.equals(answer);
-        }
-    }
-
     private static final class Entry {
         private final String scenario;
+        private final String after;
         private final String real;
         private final String flint;
-        private final String why;
         private boolean used;
 
-        private Entry(String scenario, String real, String flint, String why) {
+        private Entry(String scenario, String after, String real, String flint) {
             this.scenario = scenario;
+            this.after = after;
             this.real = real;
             this.flint = flint;
-            this.why = why;
         }
 
-        private boolean matches(String name) {
-            return scenario.endsWith("*") ? name.startsWith(scenario.substring(0, scenario.length() - 1)) : name.equals(scenario);
+        private boolean matches(String name, String before, String line) {
+            boolean here = scenario.endsWith("*") ? name.startsWith(scenario.substring(0, scenario.length() - 1)) : name.equals(scenario);
+            return here && real.equals(line) && (after == null || after.equals(before));
         }
     }
 }

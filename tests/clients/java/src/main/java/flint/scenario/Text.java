@@ -39,7 +39,7 @@ final class Text {
         map.put(Pattern.compile("TraceId:[0-9a-f-]+"), "TraceId:<id>");
         map.put(Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>");
         map.put(Pattern.compile("(localhost)?/?127\\.0\\.0\\.1(/<unresolved>)?:\\d+"), "<address>");
-        map.put(Pattern.compile("(\\b(?:locker|holder|txId|id)=)(<uuid>|\\d+)"), "$1<id>");
+        map.put(Pattern.compile("((?:\\[(?:locker|id)|holder|txId)=)(<uuid>|\\d+)"), "$1<id>");
         map.put(Pattern.compile("(tableId=|dropped concurrently: )\\d+"), "$1<id>");
         return map;
     }
