@@ -16,13 +16,25 @@ pub fn put_nodes(out: &mut Vec<u8>, identity: &Identity, address: SocketAddr) {
     put_node(out, identity, address);
 }
 
-/// Answers which node holds each partition of a table: how many partitions there are, and that nobody in particular
-/// holds them. With one node there is nothing to choose, and a client that knows no more sends every request as it is.
-pub fn partition_assignment(reader: &mut Reader<'_>, catalog: &Catalog, out: &mut Vec<u8>) -> Result<()> {
+/// Answers which node holds each partition of a table: how many partitions there are, and, unless `named`, that nobody
+/// in particular holds them. With one node there is nothing to choose, and a client that knows no more sends every
+/// request as it is. Ignite's Java client 3.0.0 however counts the names to spread the rows of a data stream, and
+/// divides by none.
+pub fn partition_assignment(
+    reader: &mut Reader<'_>,
+    catalog: &Catalog,
+    identity: &Identity,
+    named: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     tables::by_id(reader, catalog)?;
-    let _timestamp = reader.i64()?;
+    let timestamp = reader.i64()?;
     out.put_int(PARTITIONS.into());
-    out.put_bool(false);
+    out.put_bool(named);
+    if named {
+        out.put_int(timestamp);
+        (0..PARTITIONS).for_each(|_| out.put_str(&identity.node_name));
+    }
     Ok(())
 }
 

@@ -39,6 +39,8 @@ pub struct Ga {
     /// The address the client reached.
     address: SocketAddr,
     identity: Identity,
+    /// Whether the client named no features, as those of Ignite 3.0.0.
+    featureless: bool,
     resources: Resources,
     /// Trace ids of errors; nothing secret, so a plain generator.
     rng: fastrand::Rng,
@@ -78,7 +80,8 @@ impl Ga {
         let timestamp = timestamp(engine);
         out.frame(|bytes| handshake::accept(bytes, &identity, timestamp));
         let rng = engine.rng.fork();
-        Some(Self { connection, address, identity, resources: Resources::default(), rng })
+        let featureless = request.features.is_empty();
+        Some(Self { connection, address, identity, featureless, resources: Resources::default(), rng })
     }
 
     /// Refuses a first frame, after the magic; the connection is to be closed.
@@ -180,7 +183,9 @@ impl Ga {
             Opcode::TxRollback => self.resources.rollback(reader, engine)?,
 
             Opcode::ClusterGetNodes => cluster::put_nodes(out, &self.identity, self.address),
-            Opcode::PartitionAssignmentGet => cluster::partition_assignment(reader, engine.catalog(), out)?,
+            Opcode::PartitionAssignmentGet => {
+                cluster::partition_assignment(reader, engine.catalog(), &self.identity, self.featureless, out)?;
+            }
             Opcode::PrimaryReplicasGet => {
                 cluster::primary_replicas(reader, engine.catalog(), &self.identity, self.address, out)?;
             }

@@ -115,7 +115,8 @@ public final class Script {
         while ((e instanceof ExecutionException || e instanceof CompletionException) && e.getCause() != null) {
             e = e.getCause();
         }
-        String code = e instanceof IgniteException ignite ? ignite.codeAsString() + " " : "";
+        // Client 3.0.0 prints the number of an internal error, 65535, as a signed one.
+        String code = e instanceof IgniteException ignite ? ignite.codeAsString().replace("--1", "-65535") + " " : "";
         return "error " + code + e.getClass().getSimpleName() + ": " + e.getMessage();
     }
 

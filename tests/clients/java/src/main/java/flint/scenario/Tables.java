@@ -45,7 +45,7 @@ final class Tables {
             s.sql("CREATE TABLE " + name + " (ID INT PRIMARY KEY, V INT)");
         }
         s.step("tables", () -> Text.sorted(s.client().tables().tables().stream().map(Table::name)
-                .filter(n -> n.toLowerCase().replace("public.", "").replace("\"", "").startsWith("n")).toList()));
+                .filter(n -> n.toLowerCase().replace("public.", "").replace("\"", "").matches("n[_ ].*")).toList()));
         for (String name : List.of("N_UPPER", "n_upper", "\"N_UPPER\"", "\"n_upper\"", "N_LOWER", "n_lower", "\"n_lower\"",
                 "n_Mixed", "\"n_Mixed\"", "PUBLIC.N_UPPER", "public.n_upper", "\"PUBLIC\".\"N_UPPER\"", "\"public\".N_UPPER",
                 "NO_SCHEMA.N_UPPER", "NO_SUCH", "\"n with \"\"quotes\"\" and . dots\"", "\"n_\u00e9\"", "", " ", "a b", "1a",
