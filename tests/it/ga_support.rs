@@ -14,8 +14,10 @@ use flint::wire::msgpack::{Reader, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The shortest first frame of a GA client.
-pub const HELLO: &[u8] = &[3, 0, 0, 2, 0xc4, 0, 0];
+/// The first frame of Ignite's Java client 3.1.0.
+pub const HELLO: &[u8] = &[3, 0, 0, 2, 0xc4, 2, 0xcf, 0x0f, 0];
+/// That of 3.0.0, which names no features.
+pub const HELLO_3_0_0: &[u8] = &[3, 0, 0, 2, 0xc4, 0, 0];
 
 /// An engine and its clients.
 pub struct World {
@@ -77,9 +79,14 @@ impl World {
 
     /// A new client, by number.
     pub fn connect(&mut self) -> usize {
+        self.connect_with(HELLO)
+    }
+
+    /// The same with a first frame of its own.
+    pub fn connect_with(&mut self, hello: &[u8]) -> usize {
         let connection = self.clients.len() as u64 + 1;
         let mut out = Output::default();
-        let request = Request::parse(HELLO).unwrap();
+        let request = Request::parse(hello).unwrap();
         let address = ([127, 0, 0, 1], 10800).into();
         let ga = Ga::greet(&mut self.engine, ConnId(connection), address, None, &request, &mut out).unwrap();
         let len = out.len();

@@ -369,6 +369,12 @@ fn cluster_and_partitions() {
         out.put_int(0);
     });
     assert_eq!(assignment, [25, 0xc2]);
+    let older = w.connect_with(HELLO_3_0_0);
+    let assignment = w.ok(older, 53, |out| {
+        out.put_int(18);
+        out.put_int(77);
+    });
+    assert_eq!(assignment, [&[25, 0xc3, 77][..], &b"\xa5flint".repeat(25)].concat());
     assert_eq!(w.ok(0, 65, |out| out.put_int(18))[0], 25);
     assert_eq!(w.err(0, 65, |out| out.put_int(99)).code, 131_074);
 }
