@@ -1,6 +1,6 @@
 //! Tables and tuples through the GA door, byte by byte.
 
-use super::ga_support::{World, put_header, put_partial, put_tuple, tuple};
+use super::ga_support::{HELLO_3_0_0, World, put_header, put_partial, put_tuple, tuple};
 use flint::door::Flow;
 use flint::value::ColumnType::{self, Double, Int32, Int64};
 use flint::value::{Decimal, Time, Value};
