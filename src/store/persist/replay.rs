@@ -72,8 +72,6 @@ pub(super) fn replay(
         done.segments.push(segment.header);
         let goes_on = segment.frames(&mut done, from, record)?;
         if !goes_on {
-            let end = done.end;
-            done.torn_until = segment.torn_until(end)?;
             break;
         }
         number += 1;
@@ -96,12 +94,21 @@ pub(super) fn replay(
 /// Whether a segment has an intact header and not one frame.
 pub(super) fn is_unused(files: &dyn Files, dir: &Path, store: u64, number: u64) -> Result<bool, Error> {
     let mut segment = Segment::open(files, log::segment_path(dir, number), store, number)?;
-    Ok(segment.frame(HEADER_BYTES as u64)?.is_none() && segment.mark_after(HEADER_BYTES as u64)?.is_none())
+    let begin = HEADER_BYTES as u64;
+    Ok(segment.frame(begin)?.is_none() && matches!(segment.tail(begin)?, Tail::Torn(_)))
 }
 
 /// The store's random number in a segment's header.
 pub(super) fn store_of(files: &dyn Files, dir: &Path, number: u64) -> Result<u64, Error> {
     Ok(Segment::read_header(files, &log::segment_path(dir, number))?.1.store)
+}
+
+/// What is behind the last frame.
+enum Tail {
+    /// A valid mark, here: what is before it was durable.
+    Mark(u64),
+    /// No mark. The offset after the last byte that is not zero, if there is one.
+    Torn(Option<u64>),
 }
 
 /// One segment, read through a window.
@@ -178,7 +185,13 @@ impl Segment {
                     length
                 }
                 None => {
-                    let Some(mark) = self.mark_after(at)? else { return Ok(false) };
+                    let mark = match self.tail(at)? {
+                        Tail::Mark(mark) => mark,
+                        Tail::Torn(until) => {
+                            done.torn_until = until;
+                            return Ok(false);
+                        }
+                    };
                     let last = done.last;
                     let what =
                         format!("what follows commit {last} is bad, though it was durable (mark at byte {mark})");
@@ -206,42 +219,26 @@ impl Segment {
         Ok(frame.map(|frame| (frame, length)))
     }
 
-    /// Where the first valid mark after `at` is.
-    fn mark_after(&mut self, at: u64) -> Result<Option<u64>, Error> {
-        let mut at = at + 1;
-        loop {
-            let left = usize::try_from(self.header.capacity.saturating_sub(at)).unwrap_or(usize::MAX);
-            let length = left.min(WINDOW_BYTES);
-            if length < MARK_BYTES {
-                return Ok(None);
-            }
-            let Some(bytes) = self.bytes(at, length)? else { return Ok(None) };
-            match log::find_mark(bytes) {
-                Some(found) => {
-                    at += found as u64;
-                    if self.frame(at)?.is_some() {
-                        return Ok(Some(at));
-                    }
-                    at += 1;
-                }
-                None => at += (length - (MARK_BYTES - 1)) as u64,
-            }
-        }
-    }
-
-    /// The offset after the last byte that is not zero, if it is behind `end`.
-    fn torn_until(&mut self, end: u64) -> Result<Option<u64>, Error> {
-        let mut torn = None;
-        let mut at = end;
+    /// What follows `at`, where no frame is.
+    fn tail(&mut self, mut at: u64) -> Result<Tail, Error> {
+        let mut torn_until = None;
         while at < self.header.capacity {
+            let place = self.place(at);
             let length = usize::try_from(self.header.capacity - at).unwrap_or(usize::MAX).min(WINDOW_BYTES);
             let Some(bytes) = self.bytes(at, length)? else { break };
-            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
-                torn = Some(at + last as u64 + 1);
+            // Most of a segment's end is zeros.
+            if !log::is_zero(bytes) {
+                if let Some(mark) = log::find_mark(bytes, place) {
+                    return Ok(Tail::Mark(at + mark as u64));
+                }
+                let last = bytes.iter().rposition(|byte| *byte != 0).unwrap_or_default();
+                torn_until = torn_until.max(Some(at + last as u64 + 1));
             }
-            at += length as u64;
+            // A mark may begin in one window and end in the next.
+            let step = if length == WINDOW_BYTES { length - (MARK_BYTES - 1) } else { length };
+            at += step as u64;
         }
-        Ok(torn)
+        Ok(Tail::Torn(torn_until))
     }
 
     /// `length` bytes at `at`; none if the segment ends before.

@@ -28,12 +28,14 @@ pub fn open(
     files.create_dir(dir).at("create", dir)?;
     let lock = take_lock(&*files, dir)?;
     let manifest = match Manifest::read(&*files, dir)? {
-        Some(manifest) => manifest,
+        Some(manifest) => {
+            // A killed process may have left names that are not durable: the manifest's must be before what it
+            // supersedes goes, a segment's before it gets records.
+            files.sync_dir(dir).at("sync", dir)?;
+            manifest
+        }
         None => create(&*files, dir, fastrand::u64(1..), options.segment_bytes)?,
     };
-    // A killed process may have left names that are not durable: the manifest's must be before what it supersedes goes,
-    // a segment's before it gets records.
-    files.sync_dir(dir).at("sync", dir)?;
     tidy(&*files, dir, &manifest)?;
     let numbers = segments(&*files, dir, manifest.log)?;
     let replayed = feed(&*files, dir, &manifest, &numbers, "scratch-start", recover)?;
@@ -198,8 +200,11 @@ fn continue_log(files: &dyn Files, dir: &Path, replayed: &Replayed) -> Result<Wr
         ::log::warn!("{path}: cut {bytes} bytes at byte {} that no commit was acknowledged for", replayed.end);
         writer.erase_tail(torn)?;
     }
-    writer.sync()?;
-    if !replayed.marked && replayed.end > log::HEADER_BYTES as u64 {
+    let used = replayed.end > log::HEADER_BYTES as u64;
+    if used || replayed.torn_until.is_some() {
+        writer.sync()?;
+    }
+    if used && !replayed.marked {
         let mut mark = Vec::with_capacity(MARK_BYTES);
         log::append_mark(&mut mark, false, replayed.last, writer.place());
         writer.append(&mark)?;

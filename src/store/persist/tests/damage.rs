@@ -272,3 +272,38 @@ fn an_interrupted_restore_is_not_taken_for_a_database() {
         }
     }
 }
+
+#[test]
+fn damage_is_told_from_a_torn_tail_over_megabytes() {
+    let disk = FaultyFiles::new();
+    let options = Options { segment_bytes: 8 << 20, ..options() };
+    let store = open(&dir(), Arc::new(disk.clone()), options, &mut Model::default(), Arc::new(|| {})).unwrap();
+    for commit in 1..=3 {
+        let mut records = Vec::new();
+        append_record(&mut records, commit, &[&payload(commit)[..8], &[7; 2 << 20]].concat());
+        store.submit(commit, records);
+        while store.durable() < commit {
+            std::thread::yield_now();
+        }
+    }
+    store.close();
+    let log = dir().join("log-0000000001");
+    let (bytes, end) = (disk.contents(&log), log_end(&disk));
+    let flipped = |at: usize, bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= 1;
+        disk.set_contents(&log, bytes);
+        check(&dir(), &disk).unwrap()
+    };
+    for at in [100, (2 << 20) + 500, (4 << 20) + 500, end - 100] {
+        assert!(!flipped(at, &bytes).is_sound(), "{at}");
+    }
+    // Without the last mark, the last group may be a torn write.
+    let mut unmarked = bytes;
+    unmarked[end - log::MARK_BYTES..end].fill(0);
+    let report = flipped((4 << 20) + 500, &unmarked);
+    assert!(report.is_sound());
+    assert_eq!((report.commit, report.records), (2, 2));
+    let torn_bytes = report.torn.unwrap().2 as usize;
+    assert_eq!(torn_bytes, log::RECORD_HEADER_BYTES + 8 + (2 << 20));
+}
