@@ -29,9 +29,10 @@ start() {
     shift
     while [ $# -gt 0 ] && [ "$1" != -- ]; do prefix+=("$1"); shift; done
     [ $# -gt 0 ] && shift
+    rm -f "$work/ready"
     "${prefix[@]}" "$flint" serve --listen 127.0.0.1:0 "${storage[@]}" "$@" >"$work/ready" 2>"$work/log" &
     server=$!
-    until grep -q igni= "$work/ready"; do
+    until grep -q igni= "$work/ready" 2>/dev/null; do
         kill -0 "$server" 2>/dev/null || { cat "$work/log"; exit 1; }
         sleep 0.01
     done
@@ -154,7 +155,7 @@ start_up() {
     done
     title "1 M rows: load, stop, start"
     start "$work/data"
-    bench -c 1 -d 64 --mix get --keys 1000000 --seconds 1 --keep
+    seconds=1 bench -c 1 -d 64 --mix get --keys 1000000 --keep
     resident
     stop
     for _ in 1 2; do
@@ -169,15 +170,15 @@ start_up() {
 
 idle() {
     title "10,000 idle connections, 200 active ones"
-    ulimit -n 25000 || { echo "needs ulimit -n 25000"; return 0; }
+    ulimit -n "$(ulimit -Hn)"
+    [ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -ge 11000 ] || { echo "needs 11000 open files, see ulimit -n"; return 0; }
     start memory -- --max-connections 11000
     resident
-    "$flint" bench --addr "$address" --seconds 30 --idle 10000 -c 200 -d 1 --mix get --warm-up 1 2>/dev/null &
+    "$flint" bench --addr "$address" --seconds "$seconds" --idle 10000 -c 200 -d 1 --mix get 2>/dev/null &
     local client=$!
-    sleep 15
+    sleep $((seconds / 2 + 4))
     resident
-    kill "$client" 2>/dev/null || true
-    wait "$client" 2>/dev/null || true
+    wait "$client"
     stop
 }
 
