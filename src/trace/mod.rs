@@ -30,7 +30,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Writes the frames of all connections to a file as they pass.
+/// Writes the frames of all connections to a file as they pass: everything that was said, passwords too.
 pub struct Trace {
     /// `None` once a write failed: tracing stops, serving does not.
     sink: Option<Box<dyn Write + Send>>,

@@ -118,13 +118,22 @@ impl Draft {
             Opcode::TableDrop => tables::drop(reader, engine)?,
             Opcode::TablesGet => tables::all(engine.catalog(), out),
             Opcode::TableGet => tables::by_name(reader, engine.catalog(), out)?,
-            Opcode::SchemasGet => tables::schemas(reader, engine.catalog(), out)?,
+            Opcode::SchemasGet => tables::schemas(reader, engine, out)?,
             Opcode::Tuple(action, Form::Plain) => return plain::run(action, reader, engine, ticket, out),
             Opcode::Tuple(action, Form::Schemaless) => return schemaless::run(action, reader, engine, ticket, out),
             Opcode::Sql(_) => sql::refuse(op, out),
         }
         Ok(Step::Answered)
     }
+}
+
+/// Refuses an answer that has grown beyond `bytes_max`, which is as large as frames may be.
+fn check_answer(out: &[u8], bytes_max: usize, what: &str) -> Result<()> {
+    if out.len() <= bytes_max {
+        return Ok(());
+    }
+    let text = format!("The answer takes more than {bytes_max} bytes: ask for fewer {what} at once");
+    Err(Error::new(Kind::LimitExceeded, text))
 }
 
 /// Operation code and request id.

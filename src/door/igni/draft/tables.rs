@@ -3,6 +3,7 @@
 //! A table's id is an extension of 24 bytes, a UUID and an int64. Requests may also name it by the UUID alone: that is
 //! how the protocol's text has it, though its clients never did.
 
+use super::check_answer;
 use super::codec::{self, ext};
 use super::types::{self, Parameters};
 use crate::config::COLUMNS_MAX;
@@ -74,8 +75,8 @@ pub fn by_name(reader: &mut Reader<'_>, catalog: &Catalog, out: &mut Vec<u8>) ->
 
 /// Lists the columns of the newest version (nil) or of given versions: a map from version to columns. A version that is
 /// asked for twice is answered once.
-pub fn schemas(reader: &mut Reader<'_>, catalog: &Catalog, out: &mut Vec<u8>) -> Result<()> {
-    let table = by_id(reader, catalog)?;
+pub fn schemas(reader: &mut Reader<'_>, engine: &Engine, out: &mut Vec<u8>) -> Result<()> {
+    let table = by_id(reader, engine.catalog())?;
     let mut wanted = Vec::new();
     if reader.nil_if_next()? {
         wanted.push(table.newest());
@@ -88,10 +89,12 @@ pub fn schemas(reader: &mut Reader<'_>, catalog: &Catalog, out: &mut Vec<u8>) ->
             }
         }
     }
+    let bytes_max = out.len() + engine.limits.frame_bytes;
     out.put_map(wanted.len());
     for schema in wanted {
         out.put_int(schema.version.into());
         put_columns(schema, out);
+        check_answer(out, bytes_max, "versions")?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::codec;
 use super::opcode::{Action, Answer, Columns};
-use super::{Step, tables};
+use super::{Step, check_answer, tables};
 use crate::config::BATCH_ROWS_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::op::exec::{Operation, Outcome, Scope, execute};
@@ -124,10 +124,7 @@ fn put_answer(
             put_tuples_header(out, schema, found.clone().count());
             for row in found {
                 put_columns(out, schema, row, columns)?;
-                if out.len() > bytes_max {
-                    let text = format!("The answer takes more than {bytes_max} bytes: ask for fewer rows at once");
-                    return Err(Error::new(Kind::LimitExceeded, text));
-                }
+                check_answer(out, bytes_max, "rows")?;
             }
         }
         (Answer::OptionalTuples(columns), Reply::Skipped(places)) => {
