@@ -582,3 +582,35 @@ fn timestamps_never_go_back() {
         last = reply.timestamp;
     }
 }
+
+/// Bytes of good requests changed, cut and doubled at random: each is answered once, or ends the connection.
+#[test]
+fn damaged_requests_are_answered_once_or_end_the_connection() {
+    let samples = samples();
+    let mut rng = fastrand::Rng::with_seed(3);
+    let mut w = World::with_tables(KV);
+    for _round in 0..20_000 {
+        let (op, body) = rng.choice(&samples).unwrap();
+        let mut frame = vec![*op, 1];
+        frame.extend_from_slice(body);
+        for _change in 0..rng.usize(1..4) {
+            let at = rng.usize(0..frame.len());
+            match rng.u8(0..4) {
+                0 => frame.truncate(at.max(1)),
+                1 => frame.insert(at, rng.u8(..)),
+                2 => frame.extend_from_within(at..),
+                _ => frame[at] = rng.u8(..),
+            }
+        }
+        let flow = w.frame(0, &frame);
+        let answers = w.drain(0).len();
+        // An operation that became SERVER_OP_RESPONSE has no answer.
+        let silent = frame.first() == Some(&73);
+        // The end of a transaction answers those who waited for it, too.
+        let expected = if matches!(frame.first(), Some(44 | 45)) { answers.max(1) } else { usize::from(!silent) };
+        assert!(flow != Flow::Continue || answers == expected, "{frame:02x?}");
+        if w.engine.catalog().tables().count() != 1 {
+            w = World::with_tables(KV);
+        }
+    }
+}
