@@ -24,7 +24,7 @@
 //! - A failed checkpoint changes nothing: the older one and the log stay in use, and commits go on. A failed
 //!   write or sync of the log makes the store read-only until it is opened again.
 //!
-//! Offline: [`check`] lists all damage, [`backup`] and [`restore`] move a database through one checked file.
+//! Offline: [`check()`] lists all damage, [`backup()`] and [`restore()`] move a database through one checked file.
 
 mod backup;
 mod check;

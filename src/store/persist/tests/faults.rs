@@ -80,6 +80,7 @@ fn every_operation_of_a_first_start_fails_once() {
     }
 }
 
+/// More rounds: `FLINT_POWER_LOSSES=3000 cargo test --lib power_losses`.
 #[test]
 fn power_losses_lose_nothing_acknowledged_and_tear_nothing() {
     let rounds = std::env::var("FLINT_POWER_LOSSES").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
