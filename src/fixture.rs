@@ -64,6 +64,8 @@ pub struct TestServer {
     running: Option<Running>,
     config: Config,
     seed: u64,
+    /// How often it was started.
+    lives: u64,
     clock: Arc<ManualClock>,
     faults: Faults,
     recorder: Recorder,
@@ -169,10 +171,13 @@ impl TestServer {
 
     fn run(&mut self, database: Option<Database>) -> Result<()> {
         let hooks = Hooks { faults: Some(self.faults.clone()), observers: vec![Box::new(self.recorder.clone())] };
+        // Another life draws other ids than those that its tables and rows have already.
+        let seed = self.seed.wrapping_add(self.lives << 32);
+        self.lives += 1;
         let parts = Parts {
             clock: Arc::clone(&self.clock) as _,
             hooks,
-            seed: Some(self.seed),
+            seed: Some(seed),
             database,
             files: Arc::clone(&self.files),
         };
@@ -312,6 +317,7 @@ impl Builder {
             running: None,
             config: self.config,
             seed: self.seed,
+            lives: 0,
             clock: Arc::new(self.clock),
             faults: Faults::default(),
             recorder: Recorder::default(),

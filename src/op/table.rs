@@ -67,7 +67,11 @@ pub fn create(engine: &mut Engine, create: &Create) -> Result<Arc<Table>> {
     }
     let columns = columns(create)?;
     let id = catalog.next_table_id();
-    let uuid = engine.random_uuid();
+    // A seeded server draws again what it drew in an earlier life.
+    let mut uuid = engine.random_uuid();
+    while engine.catalog().table_by_uuid(uuid).is_some() {
+        uuid = engine.random_uuid();
+    }
     let new = NewTable {
         id,
         uuid,

@@ -78,6 +78,8 @@ fn what_is_sent_twice_counts_once() {
     // Two tuples of one key are two: the last one stays.
     assert_eq!(t.ask(UPSERT_ALL, "T 1 2 1 'a' 1 'b'"), "");
     assert_eq!(t.ask(GET, "T 1 1"), "1 'b'");
+    assert_eq!(t.ask(UPSERT_ALL, "T 1 3 1 'a' 1 'b' 1 'a'"), "");
+    assert_eq!(t.ask(GET, "T 1 1"), "1 'a'");
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod ga_tuples;
 mod history;
 mod kill;
 mod live_schema;
+mod model;
+mod model_table;
 mod process;
 mod raw;
 mod replay_draft;

@@ -69,7 +69,8 @@ pub fn read<'a, S: Source<'a>>(action: Action, source: &mut S) -> Result<(Run, S
         Action::ReplaceExact => Run::ReplaceExact { old: source.tuple()?, new: source.tuple()? },
         Action::GetAndReplace => Run::GetAndReplace(source.tuple()?),
         Action::DeleteExact => Run::DeleteExact(smallvec![source.tuple()?]),
-        Action::UpsertAll => Run::Upsert(tuples(source)?.0),
+        // The last of several tuples with one key stays, also where an earlier one comes again.
+        Action::UpsertAll => Run::Upsert(all(source)?),
         Action::InsertAll => {
             let (tuples, sent) = tuples(source)?;
             return Ok((Run::Insert(tuples), sent));
@@ -213,6 +214,10 @@ fn keys<'a, S: Source<'a>>(source: &mut S) -> Result<(Many<Key>, Sent<'a>)> {
         retain(&mut bytes, &first);
     }
     Ok((keys, Sent::Bytes(bytes)))
+}
+
+fn all<'a, S: Source<'a>>(source: &mut S) -> Result<Many<NewTuple>> {
+    (0..checked(source.count(Columns::All)?)?).map(|_| source.tuple()).collect()
 }
 
 fn tuples<'a, S: Source<'a>>(source: &mut S) -> Result<(Many<NewTuple>, Sent<'a>)> {
