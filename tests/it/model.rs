@@ -12,6 +12,7 @@ use flint::client::{self, Client, Reply, TableId, op, read_value, type_code, wri
 use flint::value::{ColumnType, Date, Decimal, Time, Timestamp, UNLIMITED, Value};
 use flint::wire::msgpack::{Reader, Write as _};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 const TYPES: &[ColumnType] = &[
     ColumnType::Int64,
@@ -305,10 +306,10 @@ impl World {
             if self.rng.u8(0..3) == 0 && columns.len() < 14 {
                 let name = format!("x{}", self.rng.u8(0..9));
                 let ty = LIVE_TYPES[self.rng.usize(0..LIVE_TYPES.len())];
-                if !types.contains_key(&name) {
+                if let Entry::Vacant(new) = types.entry(name.clone()) {
                     let null = self.rng.u8(0..10) == 0;
-                    fields.push((name.clone(), if null { Value::Null } else { value(ty, self.rng.i64(0..6)) }));
-                    types.insert(name, ty);
+                    fields.push((name, if null { Value::Null } else { value(ty, self.rng.i64(0..6)) }));
+                    new.insert(ty);
                 }
             }
             self.rng.shuffle(&mut fields);
