@@ -116,11 +116,14 @@ pub fn run(options: &Options, floor: Option<SocketAddr>, progress: &(dyn Fn(Prog
     if let Some(dir) = &options.sync_floor {
         contenders.push(("sync floor", Contender::Sync(SyncFloor::create(dir, prepared.request_bytes())?)));
     }
-    let mut measured: Vec<Measured> = contenders.iter().map(|(name, _)| Measured::new(name, &prepared)).collect();
-    let warm_up = Measured::new("warm-up", &prepared);
+    let fresh = |(name, contender): &(&'static str, Contender)| match contender {
+        Contender::Sockets { .. } => Measured::new(name, &prepared),
+        Contender::Sync(_) => Measured::of_appends(name),
+    };
+    let mut measured: Vec<Measured> = contenders.iter().map(fresh).collect();
     let started = Instant::now();
-    for (name, contender) in &mut contenders {
-        contender.slice(name, options.warm_up, &mut warm_up.clone(), started, progress)?;
+    for ((name, contender), measured) in contenders.iter_mut().zip(&measured) {
+        contender.slice(name, options.warm_up, &mut measured.empty(), started, progress)?;
     }
     let rounds = (options.duration.as_secs_f64() / SLICE.as_secs_f64()).round().max(1.0);
     for _ in 0..rounds as u32 {

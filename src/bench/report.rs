@@ -28,6 +28,11 @@ impl Measured {
         Self { name, elapsed: Duration::ZERO, operations }
     }
 
+    /// The sync floor knows one operation, whatever the mix.
+    pub(super) fn of_appends(name: &'static str) -> Self {
+        Self { name, elapsed: Duration::ZERO, operations: vec![("append", histogram())] }
+    }
+
     /// The same contender, nothing measured.
     pub(super) fn empty(&self) -> Self {
         let operations = self.operations.iter().map(|(name, _)| (*name, histogram())).collect();

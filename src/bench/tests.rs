@@ -79,8 +79,7 @@ fn a_mix_reads_as_it_is_written() {
 #[test]
 fn the_sync_floor_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
-    let workload = workload(1);
-    let mut measured = Measured::new("sync floor", &workload);
+    let mut measured = Measured::of_appends("sync floor");
     let mut floor = SyncFloor::create(dir.path(), 100).unwrap();
     floor.run(Instant::now() + Duration::from_millis(5), &mut measured, &AtomicU64::new(0)).unwrap();
     drop(floor);
