@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustix::net::sockopt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
@@ -14,6 +15,7 @@ use super::conn::{Conn, Turn};
 use super::handle::Handle;
 use super::hooks::Hooks;
 use super::slots::Slots;
+use super::stop::{LINGER_AT_STOP, Stop};
 use super::timers::{Due, Timers};
 use super::tls::{Certificates, Socket};
 use crate::auth::Users;
@@ -34,13 +36,12 @@ const EVENTS_PER_TURN: usize = 1024;
 /// How long a connection that ends tries to send its last answers.
 const DRAIN: Duration = Duration::from_secs(60);
 
-/// How long a connection that we ended waits for its peer's end, and how long it does while the server stops.
+/// How long a connection that we ended waits for its peer's end.
 const LINGER: Duration = Duration::from_secs(1);
-const LINGER_AT_STOP: Duration = Duration::from_millis(200);
 
-/// How long a stop waits for requests that wait for locks, and for everything.
-const STOP_REQUESTS: Duration = Duration::from_millis(1000);
-const STOP_ALL: Duration = Duration::from_millis(1800);
+/// How long a connection is silent before its peer is asked whether it is still there, and how often it is asked again.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Rounds of waking parked requests in one turn; what is woken beyond waits for the next.
 const WAKE_ROUNDS_PER_TURN: usize = 32;
@@ -59,21 +60,21 @@ pub struct EventLoop {
     poll: Poll,
     clock: Arc<dyn Clock>,
     handle: Handle,
-    listeners: Listeners,
+    pub(super) listeners: Listeners,
     signals: Option<Signals>,
     tls: Option<Certificates>,
     authentication: Authentication,
     /// Who may connect; everybody if there are none.
     /// Who may connect; everybody if there are none.
     users: Option<Arc<Users>>,
-    hooks: Hooks,
-    conns: Slots<Conn<Socket>>,
+    pub(super) hooks: Hooks,
+    pub(super) conns: Slots<Conn<Socket>>,
     timers: Timers,
     limits: Limits,
     spin: Duration,
     /// Connections with work left, those to send to at the end of the turn, and those whose answers wait for the disk.
     queue: Vec<ConnId>,
-    dirty: Vec<ConnId>,
+    pub(super) dirty: Vec<ConnId>,
     held: Vec<ConnId>,
     /// Parked requests to run again.
     woken: Vec<Ticket>,
@@ -81,13 +82,7 @@ pub struct EventLoop {
     buffered: usize,
     full: bool,
     /// When the stop began.
-    stop: Option<Stop>,
-}
-
-/// A stop under way.
-struct Stop {
-    since: Instant,
-    gave_up: bool,
+    pub(super) stop: Option<Stop>,
 }
 
 impl EventLoop {
@@ -240,7 +235,7 @@ impl EventLoop {
                 _ if self.handle.stopping() => {
                     if let Some(stop) = &mut self.stop {
                         log::warn!("told to stop again: not waiting for requests");
-                        stop.since -= STOP_ALL;
+                        stop.hurry();
                     }
                 }
                 _ => {
@@ -282,6 +277,10 @@ impl EventLoop {
             // A client that is gone already fails here; its next call would tell the same.
             let inserted = conns.insert(|id| {
                 stream.set_nodelay(true)?;
+                // Tells of peers that vanished without a word.
+                sockopt::set_socket_keepalive(&stream, true)?;
+                sockopt::set_tcp_keepidle(&stream, KEEPALIVE_IDLE)?;
+                sockopt::set_tcp_keepintvl(&stream, KEEPALIVE_INTERVAL)?;
                 let token = Token(id.0 as usize);
                 poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
                 let session = Session::new(id, stream.local_addr()?, users.clone());
@@ -392,40 +391,6 @@ impl EventLoop {
         // Sessions that closed may have let others go on.
         self.woken.extend(engine.take_woken());
     }
-
-    /// One step of the stop; true when it is done.
-    fn stop(&mut self) -> bool {
-        let (since, gave_up) = match &mut self.stop {
-            Some(stop) => {
-                let late = stop.since.elapsed() > STOP_REQUESTS;
-                (stop.since, late && !std::mem::replace(&mut stop.gave_up, late))
-            }
-            None => {
-                self.listeners.close();
-                for id in self.conns.ids() {
-                    let Some(conn) = self.conns.get_mut(id) else { continue };
-                    conn.stop();
-                    // Those that linger already get the shorter time too.
-                    conn.marks.due = None;
-                    enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
-                }
-                self.stop = Some(Stop { since: SystemClock.now(), gave_up: false });
-                return false;
-            }
-        };
-        if gave_up {
-            for id in self.conns.ids() {
-                let Some(conn) = self.conns.get_mut(id) else { continue };
-                conn.give_up(&mut self.hooks);
-                enqueue(&mut self.dirty, &mut conn.marks.dirty, id);
-            }
-        }
-        if self.conns.len() > 0 && since.elapsed() > STOP_ALL {
-            log::warn!("stopped with {} connections whose answers were not taken in time", self.conns.len());
-            return true;
-        }
-        self.conns.len() == 0
-    }
 }
 
 fn load_users(authentication: &Authentication) -> Result<Option<Arc<Users>>> {
@@ -433,7 +398,7 @@ fn load_users(authentication: &Authentication) -> Result<Option<Arc<Users>>> {
     Ok(Users::load(authentication).map_err(failed)?.map(Arc::new))
 }
 
-fn enqueue(list: &mut Vec<ConnId>, mark: &mut bool, id: ConnId) {
+pub(super) fn enqueue(list: &mut Vec<ConnId>, mark: &mut bool, id: ConnId) {
     if !std::mem::replace(mark, true) {
         list.push(id);
     }

@@ -23,6 +23,7 @@ mod event_loop;
 mod handle;
 mod hooks;
 mod slots;
+mod stop;
 mod timers;
 mod tls;
 mod transport;

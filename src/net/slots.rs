@@ -67,6 +67,11 @@ impl<T> Slots<T> {
         self.slots.len() - self.free.len()
     }
 
+    /// All of them.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().flatten().map(|(_, value)| &**value)
+    }
+
     /// The numbers of all.
     pub(crate) fn ids(&self) -> Vec<ConnId> {
         self.slots.iter().flatten().map(|(id, _)| *id).collect()

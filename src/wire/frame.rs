@@ -163,6 +163,45 @@ mod tests {
         assert_eq!((partial.len(), partial.capacity()), (0, 0));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn frames_come_out_however_the_bytes_come_in(
+            payloads in proptest::collection::vec(proptest::collection::vec(0u8.., 0..40), 0..20),
+            pieces in proptest::collection::vec(1usize..30, 1..40),
+        ) {
+            let mut bytes = Vec::new();
+            for payload in &payloads {
+                bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+                bytes.extend_from_slice(payload);
+            }
+            let (mut partial, mut found, mut whole) = (Partial::default(), Vec::new(), 0);
+            let mut rest = &bytes[..];
+            for size in pieces.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, behind) = rest.split_at(rest.len().min(*size));
+                rest = behind;
+                partial.append(piece, whole);
+                loop {
+                    match next(partial.bytes(), 64) {
+                        Next::Frame(payload) => {
+                            found.push(payload.to_vec());
+                            partial.consume(HEADER_BYTES + payload.len());
+                        }
+                        Next::Partial(size) => {
+                            whole = size;
+                            break;
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            proptest::prop_assert_eq!(found, payloads);
+            proptest::prop_assert!(partial.is_empty());
+        }
+    }
+
     #[test]
     fn partial_keeps_the_order_while_it_moves_on() {
         let mut partial = Partial::default();

@@ -1,5 +1,6 @@
 //! Clients that do not read, half-close, or are gone: they wait or end, others do not notice.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use flint::client::{Client, Column, Table, op};
 use flint::op::exec::{Operation, Outcome, Scope, execute};
 use flint::op::resolve::Resolver;
 use flint::op::tuple::Action;
+use flint::store::clock::{Clock, SystemClock};
 use flint::store::engine::Engine;
+use flint::store::persist::faulty::FaultyFiles;
 use flint::store::tx::{Ticket, TxId};
 use flint::value::{ColumnType, UNLIMITED, Value};
 use smallvec::smallvec;
@@ -116,6 +119,41 @@ fn a_parked_request_of_a_client_that_is_gone_does_not_hold_others() {
     let mut client = Client::connect(server.addr()).unwrap();
     table.upsert(&mut client, &row(1, "next")).unwrap();
     assert_eq!(server.rows("t").unwrap(), [row(1, "next")]);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_locks() {
+    let server = TestServer::start();
+    let (mut client, table) = with_table(&server);
+    server.handle().unwrap().with(lock).unwrap();
+    send(&mut client, &table, op::UPSERT, &row(1, "parked"));
+    send(&mut client, &table, op::UPSERT, &row(2, "not parked"));
+    client.flush().unwrap();
+    client.receive().unwrap();
+    let start = SystemClock.now();
+    server.stop().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let error = client.receive().unwrap().reader().unwrap_err();
+    assert!(error.server_message().unwrap().contains("stopping"), "{error}");
+    assert!(client.receive().is_err());
+}
+
+#[test]
+fn requests_wait_while_too_much_waits_for_the_disk() {
+    let files = FaultyFiles::new();
+    files.delay_syncs(Duration::from_millis(5));
+    let server =
+        TestServer::builder().files(Arc::new(files)).limits(|limits| limits.log_backlog_bytes = 10_000).start();
+    let (mut client, table) = with_table(&server);
+    let values: Vec<_> = (0..500).map(|id| row(id, &"x".repeat(1000))).collect();
+    for values in &values {
+        send(&mut client, &table, op::UPSERT, values);
+    }
+    client.flush().unwrap();
+    for _ in &values {
+        client.receive().unwrap().reader().unwrap();
+    }
+    assert_eq!(server.rows("t").unwrap(), values);
 }
 
 #[test]
