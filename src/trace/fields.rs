@@ -18,7 +18,7 @@ pub struct Field {
     pub value: String,
 }
 
-/// Takes a payload apart from its start. A take that fails adds nothing.
+/// Takes a payload apart from its start. A take that fails adds nothing and passes nothing.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     reader: Reader<'a>,
@@ -42,7 +42,10 @@ impl<'a> Fields<'a> {
             return Err(Error::protocol(format!("more than {TRACE_FIELDS_MAX} fields")));
         }
         let start = self.reader.position();
-        let value = read(&mut self.reader)?;
+        // Only what became a field is passed.
+        let mut reader = self.reader.clone();
+        let value = read(&mut reader)?;
+        self.reader = reader;
         let field = Field { bytes: start..self.reader.position(), name: name.into(), value: show(&value) };
         self.list.push(field);
         Ok(value)

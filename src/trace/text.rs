@@ -4,6 +4,7 @@ use super::conversation::{Conversation, Direction};
 use super::fields::Field;
 use crate::door::igni::handshake::Dialect;
 use crate::wire::frame::MAGIC;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Columns of the bytes, and of the bytes and the name.
@@ -24,8 +25,18 @@ pub(super) fn unit(out: &mut String, from: Direction, title: &str, bytes: &[u8],
         if hex.is_empty() {
             hex.push('-');
         }
+        let (name, value) = (one_line(name), one_line(value));
         let _ = writeln!(out, "  {hex:<BYTES_COLUMNS$}  {name:<NAME_COLUMNS$}  {value}");
     }
+}
+
+/// Text from the wire, which must not end a line or pass for one of its own.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 fn mark(from: Direction) -> &'static str {
@@ -185,6 +196,23 @@ mod tests {
         assert!(text.contains("< broken"), "{text}");
         assert!(text.contains("> incomplete"), "{text}");
         assert!(lines("zz").unwrap_err().contains("line 1"));
+    }
+
+    #[test]
+    fn text_from_the_wire_stays_on_its_line() {
+        // A column whose name is a line feed and what looks like a unit.
+        let text = decoded("> 00000025 0b07 c71809000000000000000000000000000000000000000000000000 81 a40a3e2078 a10a");
+        assert!(text.contains(r"\n> x"), "{text}");
+        assert_eq!(decoded(&text), text);
+    }
+
+    #[test]
+    fn no_byte_is_lost_where_a_field_is_not_what_it_should_be() {
+        let text = decoded("> 00000009 0507 c7032a010203 c0 c0");
+        assert!(
+            text.contains("  c7032a010203c0                malformed             extension 42 is no table id"),
+            "{text}"
+        );
     }
 
     #[test]
