@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the clock and sleep")]
 #![allow(unreachable_pub, reason = "nothing outside could reach anything here")]
 
+mod bad_input;
 mod credentials;
 mod dialects;
 mod disk_failure;

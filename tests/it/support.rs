@@ -91,6 +91,12 @@ impl Process {
         self.log()
     }
 
+    /// Bytes of memory that the process has resident.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
     fn log(&mut self) -> String {
         let _ = self.child.wait();
         let mut text = String::new();
