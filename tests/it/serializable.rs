@@ -224,14 +224,17 @@ fn singles(world: &World, mut rng: fastrand::Rng, mut versions: Versions) -> Vec
     done
 }
 
-/// Transactions of the GA dialect, one after another.
+/// Transactions of the GA dialect, and some requests outside of them, one after another.
 fn transactions(world: &World, mut rng: fastrand::Rng, mut versions: Versions) -> Vec<Transaction> {
     let mut done = Vec::new();
     let Ok(mut client) = Ga::connect(world.addr) else { return done };
     while world.go_on(4) {
         let mut recorder = Recorder::new(world.now());
         let mut ending = false;
-        let result = transaction(world, &mut client, &mut rng, &mut versions, &mut recorder, &mut ending);
+        let result = match rng.u8(0..4) {
+            0 => implicit(world, &mut client, &mut rng, &mut versions, &mut recorder),
+            _ => transaction(world, &mut client, &mut rng, &mut versions, &mut recorder, &mut ending),
+        };
         let (outcome, lost) = match result {
             Ok(outcome) => (outcome, false),
             // Refused by the server, so it is over: a lock conflict, or a timeout.
@@ -247,6 +250,32 @@ fn transactions(world: &World, mut rng: fastrand::Rng, mut versions: Versions) -
         }
     }
     done
+}
+
+/// A request outside of any transaction.
+fn implicit(
+    world: &World,
+    client: &mut Ga,
+    rng: &mut fastrand::Rng,
+    versions: &mut Versions,
+    recorder: &mut Recorder,
+) -> Result<Outcome> {
+    let pairs = world.pairs();
+    let keys = world.keys(rng);
+    let signed: Vec<i64> = keys.iter().map(|key| *key as i64).collect();
+    match rng.u8(0..if world.mortal { 2 } else { 3 }) {
+        0 => recorder.read(keys[0], version(pairs.get(client, None, signed[0])?)).unwrap(),
+        1 => {
+            for (key, value) in keys.iter().zip(pairs.get_all(client, None, &signed)?) {
+                recorder.read(*key, version(value)).unwrap();
+            }
+        }
+        _ => {
+            let new = versions.next();
+            recorder.write(keys[0], version(pairs.swap(client, None, signed[0], new as i64)?), new);
+        }
+    }
+    Ok(Outcome::Committed)
 }
 
 /// One transaction; `ending` once its commit was sent.
