@@ -34,7 +34,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::{At, Error};
-use super::files::{File, Files};
+use super::files::{File, Files, read_exact_at};
 
 /// The newest format of segments and manifests.
 pub(super) const FORMAT: u32 = 1;
@@ -328,6 +328,20 @@ impl Writer {
         while at < end {
             let n = zeros.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
             self.file.write_at(at, &zeros[..n]).at("write", &self.path)?;
+            at += n as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes what `from..to` holds once more, so that the next sync really writes it.
+    pub(super) fn write_again(&mut self, from: u64, to: u64) -> Result<(), Error> {
+        let mut bytes = vec![0; 64 << 10];
+        let mut at = from;
+        while at < to {
+            let n = bytes.len().min(usize::try_from(to - at).unwrap_or(usize::MAX));
+            let chunk = bytes.get_mut(..n).unwrap_or_default();
+            read_exact_at(&*self.file, at, chunk).at("read", &self.path)?;
+            self.file.write_at(at, chunk).at("write", &self.path)?;
             at += n as u64;
         }
         Ok(())

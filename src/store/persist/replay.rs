@@ -21,6 +21,11 @@ pub(super) struct Replayed {
     pub(super) end: u64,
     /// Whether the last frame says that everything before it is durable.
     pub(super) marked: bool,
+    /// Where the last segment's last mark begins, or its frames if it has none. What is before that is durable. What
+    /// follows may be in the page cache only, and even a sync need not change that: see `start.rs`.
+    pub(super) doubtful: u64,
+    /// The same of the segment before, which that mark ends.
+    pub(super) doubtful_before: u64,
     /// If the last segment has bytes after its frames: the offset after the last one that is not zero.
     pub(super) torn_until: Option<u64>,
     /// A segment that was made but never used.
@@ -48,6 +53,8 @@ pub(super) fn replay(
         segments: Vec::new(),
         end: 0,
         marked: false,
+        doubtful: 0,
+        doubtful_before: 0,
         torn_until: None,
         unused: None,
     };
@@ -156,6 +163,8 @@ impl Segment {
     fn frames(&mut self, done: &mut Replayed, from: u64, record: RecordSink<'_>) -> Result<bool, Error> {
         done.end = HEADER_BYTES as u64;
         done.marked = false;
+        done.doubtful_before = done.doubtful;
+        done.doubtful = done.end;
         let path = self.path.clone();
         loop {
             let at = done.end;
@@ -179,6 +188,7 @@ impl Segment {
                         return Err(Error::damaged(&path, at, what));
                     }
                     done.marked = true;
+                    done.doubtful = at;
                     if next {
                         return Ok(true);
                     }

@@ -188,10 +188,14 @@ fn continue_log(files: &dyn Files, dir: &Path, replayed: &Replayed) -> Result<Wr
     let [before @ .., header] = &replayed.segments[..] else {
         return Err(Error::damaged(dir, 0, "there is no log"));
     };
-    // After a kill, what was read may be in the page cache only. Of the segment before the last that can be true of its
-    // end, which must be durable before the last one gets records.
+    // What was read after the last mark may be in the page cache only: the process before was killed before its sync, or
+    // its sync failed. After a failed sync the kernel takes the pages for clean, so another sync alone would do nothing:
+    // they are written again first. Of the segment before the last this can be true of its end, which must be durable
+    // before the last one gets records.
     if let Some(before) = before.last() {
-        Writer::resume(files, dir, *before, before.capacity)?.sync()?;
+        let mut ended = Writer::resume(files, dir, *before, before.capacity)?;
+        ended.write_again(replayed.doubtful_before, replayed.doubtful_before + MARK_BYTES as u64)?;
+        ended.sync()?;
     }
     let mut writer = Writer::resume(files, dir, *header, replayed.end)?;
     if let Some(torn) = replayed.torn_until {
@@ -202,6 +206,7 @@ fn continue_log(files: &dyn Files, dir: &Path, replayed: &Replayed) -> Result<Wr
     }
     let used = replayed.end > log::HEADER_BYTES as u64;
     if used || replayed.torn_until.is_some() {
+        writer.write_again(replayed.doubtful, replayed.end)?;
         writer.sync()?;
     }
     if used && !replayed.marked {

@@ -206,3 +206,32 @@ fn commits_gather_while_the_disk_is_slow() {
     let operations = disk.operations() - before;
     assert!(operations < 60, "{operations} operations for 100 commits");
 }
+
+/// After a failed sync the kernel takes the lost pages for clean: a process that starts on them reads what is not on the
+/// disk, and its syncs do not write it.
+#[test]
+fn what_a_failed_sync_left_in_the_page_cache_is_written_again() {
+    for seed in 0..60 {
+        let disk = FaultyFiles::new();
+        let mut db = Db::open(&dir(), disk.clone()).unwrap();
+        for _ in 0..seed {
+            assert!(db.commit(1));
+        }
+        // Whether this is the mark, the group or its sync depends on the committer: among many runs it is each of them.
+        while db.wait() {
+            disk.fail_at(disk.operations() + seed % 3, Fault::Once(io::ErrorKind::Other));
+            db.submit(1);
+        }
+        let acknowledged = db.store.durable();
+        let killed = disk.after_kill();
+        drop(db);
+
+        let mut db = Db::open(&dir(), killed.clone()).unwrap();
+        assert!(db.model.commit >= acknowledged);
+        assert!(db.commit(2));
+        let right = db.model.clone();
+        let lost = killed.after_power_loss(seed);
+        drop(db);
+        assert_eq!(contents(&dir(), &lost).unwrap(), right, "seed {seed}");
+    }
+}
