@@ -27,7 +27,7 @@ cleanup() {
 trap cleanup EXIT
 
 cd "$root/tests/clients/java"
-mvn --batch-mode --quiet compile
+mvn --batch-mode -Dstyle.color=never --quiet compile
 load() {
     java -cp "target/3.1.0/classes:$(cat target/3.1.0/classpath)" flint.bench.Bench "$1" "$seconds" "$2" 2>"$work/client.log"
 }

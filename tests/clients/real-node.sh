@@ -6,7 +6,7 @@ real_home=$(cd "$(dirname "${BASH_SOURCE[0]}")/java/real-node" && pwd)
 real_dir=
 
 real_node_start() {
-    mvn --batch-mode --quiet -f "$real_home/pom.xml" compile
+    mvn --batch-mode -Dstyle.color=never --quiet -f "$real_home/pom.xml" compile
     real_dir=$(mktemp -d)
     mkfifo "$real_dir/in"
     local opens=() package
