@@ -450,8 +450,9 @@ impl File for FaultyFile {
         if !delay.is_zero() {
             std::thread::sleep(delay);
         }
-        let result = self.disk.begin().map(drop);
+        // Under one lock: the power does not go off within a sync that succeeds.
         let mut disk = self.disk.0.lock();
+        let result = disk.begin();
         let node = &mut disk.nodes[self.node];
         match result {
             Ok(()) => {
