@@ -119,7 +119,9 @@ impl Column {
     }
 
     fn rounded(&self, v: &Decimal, precision: u32, scale: u32) -> Result<Value<'static>> {
-        if v.scale.unsigned_abs() > DECIMAL_SCALE_MAX {
+        // Trailing zeros are not stored, which takes a negative scale further down.
+        let stored_scale = if v.scale < 0 { v.normalized().scale } else { v.scale };
+        if v.scale.unsigned_abs() > DECIMAL_SCALE_MAX || stored_scale.unsigned_abs() > DECIMAL_SCALE_MAX {
             return Err(Error::new(
                 Kind::OutOfRange,
                 format!(
@@ -207,6 +209,8 @@ mod tests {
             (ColumnType::Int32, Value::Int(1 << 31), Kind::OutOfRange, "2147483648"),
             (ColumnType::Int32, Value::Str("x".into()), Kind::TypeMismatch, "\"x\""),
             (ColumnType::Decimal { precision: 3, scale: 1 }, dec("1e99999"), Kind::OutOfRange, "scale"),
+            (ColumnType::Number { precision: UNLIMITED }, dec("10e32767"), Kind::OutOfRange, "scale"),
+            (ColumnType::Number { precision: UNLIMITED }, dec("10e32767"), Kind::OutOfRange, "scale"),
             (ColumnType::Double, Value::Float(1.0), Kind::TypeMismatch, "1"),
         ];
         for (ty, value, kind, part) in cases {
