@@ -82,20 +82,28 @@ pub fn engine() -> Engine {
 }
 
 /// Feeds frames to a session: `hello`, then those of `data`, each after its length in two bytes.
-pub fn converse(hello: &[u8], mut data: &[u8]) {
+pub fn converse(hello: &[u8], data: &[u8]) {
     let mut engine = engine();
     let mut session = Session::new(ConnId(1), SocketAddr::from(([127, 0, 0, 1], 10800)), None);
     let mut out = Output::default();
     if !hello.is_empty() {
         session.frame(&mut engine, hello, &mut out);
     }
-    while let Some((head, rest)) = data.split_first_chunk::<2>() {
-        let frame = &rest[..usize::from(u16::from_be_bytes(*head)).min(rest.len())];
-        data = &rest[frame.len()..];
+    for frame in frames(data) {
         session.frame(&mut engine, frame, &mut out);
         assert!(out.len() < OUTPUT_BYTES_MAX, "an answer of {} bytes", out.len());
         out.sent(out.len());
     }
     session.closed(&mut engine);
     assert!(engine.locks.is_empty() && engine.transactions.is_empty(), "a closed connection left something behind");
+}
+
+/// The frames of an input, each after its length in two bytes.
+pub fn frames(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (head, rest) = data.split_first_chunk::<2>()?;
+        let (frame, rest) = rest.split_at(usize::from(u16::from_be_bytes(*head)).min(rest.len()));
+        data = rest;
+        Some(frame)
+    })
 }
