@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod credentials;
+mod data_dir;
 mod dialects;
 mod disk_failure;
 mod draft;
