@@ -131,15 +131,11 @@ impl Conversation {
             self.dialect = Some(request.dialect);
             self.ready = [true, false];
         }
-        let mut fields = Fields::new(payload);
-        let outcome = handshake_fields(&mut fields);
-        ("handshake".to_owned(), fields.finish(outcome))
+        Fields::take_apart(payload, "handshake", |fields, _| handshake_fields(fields))
     }
 
     fn handshake_answer(&mut self, payload: &[u8]) -> (String, Vec<Field>) {
-        let mut fields = Fields::new(payload);
-        let outcome = self.handshake_answer_fields(&mut fields);
-        ("handshake".to_owned(), fields.finish(outcome))
+        Fields::take_apart(payload, "handshake", |fields, _| self.handshake_answer_fields(fields))
     }
 
     fn handshake_answer_fields(&mut self, fields: &mut Fields<'_>) -> Result<()> {

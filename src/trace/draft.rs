@@ -40,18 +40,12 @@ struct Column {
 impl Draft {
     /// Takes a request apart; the title names it.
     pub(super) fn request(&mut self, payload: &[u8]) -> (String, Vec<Field>) {
-        let mut fields = Fields::new(payload);
-        let mut title = "request".to_owned();
-        let outcome = self.request_fields(&mut fields, &mut title);
-        (title, fields.finish(outcome))
+        Fields::take_apart(payload, "request", |fields, title| self.request_fields(fields, title))
     }
 
     /// Takes an answer apart; the title names the request it answers.
     pub(super) fn answer(&mut self, payload: &[u8]) -> (String, Vec<Field>) {
-        let mut fields = Fields::new(payload);
-        let mut title = "answer".to_owned();
-        let outcome = self.answer_fields(&mut fields, &mut title);
-        (title, fields.finish(outcome))
+        Fields::take_apart(payload, "answer", |fields, title| self.answer_fields(fields, title))
     }
 
     fn request_fields(&mut self, fields: &mut Fields<'_>, title: &mut String) -> Result<()> {

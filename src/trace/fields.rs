@@ -26,8 +26,20 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Takes a payload apart with `read`, which may improve on `title`; what it leaves or cannot read is the last field.
+    pub(super) fn take_apart(
+        payload: &'a [u8],
+        title: &str,
+        read: impl FnOnce(&mut Self, &mut String) -> Result<()>,
+    ) -> (String, Vec<Field>) {
+        let mut fields = Self::new(payload);
+        let mut title = title.to_owned();
+        let outcome = read(&mut fields, &mut title);
+        (title, fields.finish(outcome))
+    }
+
     /// The fields of `payload`, none of them taken yet.
-    pub(super) fn new(payload: &'a [u8]) -> Self {
+    fn new(payload: &'a [u8]) -> Self {
         Self { reader: Reader::new(payload), list: Vec::new() }
     }
 
@@ -115,7 +127,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Ends: what is left is one more field, which says why it was not taken apart.
-    pub(super) fn finish(mut self, outcome: Result<()>) -> Vec<Field> {
+    fn finish(mut self, outcome: Result<()>) -> Vec<Field> {
         let (name, value) = match outcome {
             Ok(()) => ("rest", "ignored".to_owned()),
             Err(error) => ("malformed", error.message.into_owned()),
