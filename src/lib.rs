@@ -12,7 +12,8 @@
 //! - [`store`]: the database value in memory, transactions, and what survives a crash: commit log and checkpoint.
 //! - [`net`]: the event loop, the only place that reads sockets and the clock.
 //! - [`server`] assembles them; [`fixture`] is the same server inside a test.
-//! - [`client`] is a small pipelining client, [`mod@bench`] the load generator, [`trace`] the annotated frames.
+//! - [`client`] is a small pipelining client and, in [`client::ga`], a typed one of today's dialect.
+//! - [`mod@bench`] is the load generator, [`trace`] the annotated frames.
 
 pub mod auth;
 #[cfg(doctest)]

@@ -1,5 +1,6 @@
 //! What a client reports.
 
+use super::ga::ServerError;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub enum Error {
         /// The server's sentence.
         message: String,
     },
+    /// The same in today's dialect, for a handshake as for a request.
+    Ga(Box<ServerError>),
     /// The server's bytes do not follow the protocol.
     Protocol(String),
     /// The client was asked for what it cannot send.
@@ -41,6 +44,15 @@ impl Error {
     pub fn server_message(&self) -> Option<&str> {
         match self {
             Self::Server { message, .. } | Self::Handshake { message, .. } => Some(message),
+            Self::Ga(error) => Some(&error.message),
+            _ => None,
+        }
+    }
+
+    /// The server's error, if it answered with one in today's dialect.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Ga(error) => Some(error),
             _ => None,
         }
     }
@@ -54,6 +66,7 @@ impl fmt::Display for Error {
             Self::Closed => f.write_str("the server closed the connection"),
             Self::Handshake { code, message } => write!(f, "the server refused the handshake (code {code}): {message}"),
             Self::Server { status, message } => write!(f, "the server answered with status {status}: {message}"),
+            Self::Ga(error) => write!(f, "{error}"),
             Self::Protocol(what) => write!(f, "the server's answer is not what the protocol says: {what}"),
             Self::Usage(what) => f.write_str(what),
         }

@@ -1,5 +1,7 @@
 //! A small blocking client that can keep many requests in flight.
 //!
+//! This is the client of the draft dialect; that of today's is in [`ga`].
+//!
 //! It knows the protocol from its description alone and shares no code with the doors, so that it checks them: only the
 //! framing, msgpack and the values are common. [`Client::call`] sends one request and waits. [`Client::send`] and
 //! [`Client::receive`] pipeline; [`Pipeline`] keeps a number of requests in flight. [`Table`] adds typed rows.
@@ -22,26 +24,27 @@
 //! # }
 //! ```
 
+mod connection;
 mod error;
+pub mod ga;
 pub mod op;
 mod pipeline;
 mod table;
 mod value;
 
+pub(crate) use connection::append_frame;
 pub use error::{Error, Result};
 pub use pipeline::Pipeline;
 pub use table::{Column, Row, Table, TableId};
 pub use value::{read_value, type_code, type_of, write_value};
 
-use crate::wire::frame::{self, MAGIC, Next};
+use crate::wire::frame::MAGIC;
 use crate::wire::msgpack::{Reader, Write as _};
+use connection::Connection;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// The largest answer the client takes, in bytes.
-const REPLY_BYTES_MAX: usize = 1 << 30;
 /// Bytes of requests that are gathered before they are written without being asked for.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -73,13 +76,9 @@ impl Default for Options {
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    connection: Connection,
     options: Options,
     next_id: i64,
-    output: Vec<u8>,
-    input: Vec<u8>,
-    /// Bytes of `input` that were consumed.
-    consumed: usize,
     outstanding: HashSet<i64>,
     /// Answers that arrived while another was waited for.
     early: HashMap<i64, Reply>,
@@ -157,28 +156,8 @@ impl Client {
     /// # Errors
     /// Nobody listens there, or the time is up.
     pub fn connect_raw(addr: impl ToSocketAddrs, options: Options) -> Result<Self> {
-        let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address given");
-        for addr in addr.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&addr, options.timeout) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(options.timeout))?;
-                    stream.set_write_timeout(Some(options.timeout))?;
-                    return Ok(Self {
-                        stream,
-                        options,
-                        next_id: 1,
-                        output: Vec::new(),
-                        input: Vec::new(),
-                        consumed: 0,
-                        outstanding: HashSet::new(),
-                        early: HashMap::new(),
-                    });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last.into())
+        let connection = Connection::open(addr, options.timeout, Some(options.timeout))?;
+        Ok(Self { connection, options, next_id: 1, outstanding: HashSet::new(), early: HashMap::new() })
     }
 
     /// Reads the magic and the answer to a handshake.
@@ -186,11 +165,7 @@ impl Client {
     /// # Errors
     /// The server refuses, or answers with something else.
     pub fn handshake_reply(&mut self) -> Result<()> {
-        self.fill(MAGIC.len())?;
-        if frame::magic(self.unread()) != Some(true) {
-            return Err(Error::Protocol("the answer does not start with the magic".into()));
-        }
-        self.consumed += MAGIC.len();
+        self.connection.read_magic()?;
         let payload = self.read_frame()?;
         let mut reader = Reader::new(&payload);
         for _ in 0..3 {
@@ -214,7 +189,7 @@ impl Client {
 
     /// The socket, for tests that close or stall it.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.connection.stream()
     }
 
     /// Gives the socket away, for a caller that goes on by itself.
@@ -223,10 +198,10 @@ impl Client {
     /// Requests or answers are under way.
     pub fn into_stream(mut self) -> Result<TcpStream> {
         self.flush()?;
-        if self.in_flight() > 0 || !self.unread().is_empty() {
+        if self.in_flight() > 0 || !self.connection.unread().is_empty() {
             return Err(Error::Usage("the connection has requests under way".into()));
         }
-        Ok(self.stream)
+        Ok(self.connection.into_stream())
     }
 
     /// Sends a request and waits for its answer, whatever its status.
@@ -256,13 +231,13 @@ impl Client {
     pub fn send(&mut self, op: i64, body: impl FnOnce(&mut Vec<u8>)) -> Result<i64> {
         let id = self.next_id;
         self.next_id += 1;
-        append_frame(&mut self.output, |payload| {
+        self.connection.queue_frame(|payload| {
             payload.put_int(op);
             payload.put_int(id);
             body(payload);
         })?;
         self.outstanding.insert(id);
-        if self.output.len() >= WRITE_BYTES {
+        if self.connection.queued_bytes() >= WRITE_BYTES {
             self.flush()?;
         }
         Ok(id)
@@ -273,9 +248,7 @@ impl Client {
     /// # Errors
     /// The connection fails.
     pub fn flush(&mut self) -> Result<()> {
-        let result = self.stream.write_all(&self.output);
-        self.output.clear();
-        result.map_err(|error| self.io_error(error))
+        self.connection.flush()
     }
 
     /// Waits for the next answer, of whichever request.
@@ -324,8 +297,7 @@ impl Client {
     /// # Errors
     /// The connection fails.
     pub fn write_raw(&mut self, bytes: &[u8]) -> Result<()> {
-        self.flush()?;
-        self.stream.write_all(bytes).map_err(|error| self.io_error(error))
+        self.connection.write_raw(bytes)
     }
 
     /// Writes one frame with the payload that `build` appends.
@@ -333,7 +305,7 @@ impl Client {
     /// # Errors
     /// The connection fails.
     pub fn write_frame(&mut self, build: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        append_frame(&mut self.output, build)?;
+        self.connection.queue_frame(build)?;
         self.flush()
     }
 
@@ -342,76 +314,14 @@ impl Client {
     /// # Errors
     /// The connection fails, the time is up, or the length is absurd.
     pub fn read_frame(&mut self) -> Result<Vec<u8>> {
-        loop {
-            let needed = match frame::next(self.unread(), REPLY_BYTES_MAX) {
-                Next::Frame(payload) => {
-                    let payload = payload.to_vec();
-                    self.consumed += frame::HEADER_BYTES + payload.len();
-                    return Ok(payload);
-                }
-                Next::Partial(bytes) => bytes.max(frame::HEADER_BYTES),
-                Next::Oversize(length) | Next::Invalid(length) => {
-                    return Err(Error::Protocol(format!("a frame of {length} bytes")));
-                }
-            };
-            self.fill(needed)?;
-        }
-    }
-
-    fn unread(&self) -> &[u8] {
-        self.input.get(self.consumed..).unwrap_or_default()
-    }
-
-    /// Reads until `needed` bytes are there.
-    fn fill(&mut self, needed: usize) -> Result<()> {
-        if self.consumed > 0 {
-            self.input.drain(..self.consumed);
-            self.consumed = 0;
-        }
-        let mut chunk = [0; 16 << 10];
-        while self.input.len() < needed {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(Error::Closed),
-                Ok(n) => self.input.extend_from_slice(chunk.get(..n).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.io_error(error)),
-            }
-        }
-        Ok(())
-    }
-
-    fn io_error(&self, error: io::Error) -> Error {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(self.options.timeout),
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Error::Closed,
-            _ => Error::Io(error),
-        }
-    }
-}
-
-/// Appends a frame whose payload `build` appends.
-pub(crate) fn append_frame(out: &mut Vec<u8>, build: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-    let header = out.len();
-    out.extend_from_slice(&[0; frame::HEADER_BYTES]);
-    build(out);
-    let bytes = out.len() - header - frame::HEADER_BYTES;
-    match i32::try_from(bytes) {
-        Ok(length) => {
-            for (place, byte) in out.iter_mut().skip(header).zip(length.to_be_bytes()) {
-                *place = byte;
-            }
-            Ok(())
-        }
-        Err(_) => {
-            out.truncate(header);
-            Err(Error::Usage(format!("a request of {bytes} bytes does not fit a frame")))
-        }
+        self.connection.read_frame()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
     use std::thread::{self, JoinHandle};
 

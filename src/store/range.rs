@@ -2,7 +2,7 @@
 //!
 //! The years are 1 to 9999; points in time keep 18 hours off both ends, so that they are such a year in every time zone.
 
-use crate::value::{Date, Time, Timestamp};
+use crate::value::{self, Date, Time, Timestamp};
 
 /// A value outside the range of its type, and the range, as Ignite prints them.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,15 +76,8 @@ fn print_time(time: Time, seconds: bool) -> String {
 fn print_timestamp(point: Timestamp) -> String {
     let of_day = point.seconds.rem_euclid(86_400);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    // The inverse of `Date::to_epoch_days`, for years of any size.
-    let days = point.seconds.div_euclid(86_400) + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = print_year(year_of_era + era * 400 + i64::from(month <= 2));
+    let (year, month, day) = value::civil_from_days(point.seconds.div_euclid(86_400));
+    let year = print_year(year);
     let small = |part: i64| u8::try_from(part).unwrap_or_default();
     let time = Time { hour: small(hour), minute: small(minute), second: small(second), nanos: point.nanos };
     format!("{year}-{month:02}-{day:02}T{}Z", print_time(time, true))

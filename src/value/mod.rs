@@ -2,9 +2,10 @@
 
 mod decimal;
 mod temporal;
+pub mod text;
 
 pub use decimal::Decimal;
-pub use temporal::{Date, Time, Timestamp};
+pub use temporal::{Date, Time, Timestamp, civil_from_days};
 
 use std::borrow::Cow;
 use std::fmt;

@@ -73,6 +73,12 @@ impl Date {
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
         era * 146_097 + day_of_era - 719_468
     }
+
+    /// The date so many days after 1970-01-01, if its year fits.
+    pub fn from_epoch_days(days: i64) -> Option<Self> {
+        let (year, month, day) = civil_from_days(days);
+        Self::new(i32::try_from(year).ok()?, month, day)
+    }
 }
 
 impl Time {
@@ -117,10 +123,32 @@ impl Timestamp {
         Self { seconds: date.to_epoch_days() * 86_400 + of_day, nanos: time.nanos }
     }
 
+    /// Date and time of day in UTC, if the year fits a [`Date`].
+    pub fn to_utc(self) -> Option<(Date, Time)> {
+        const DAY: i64 = 86_400;
+        let date = Date::from_epoch_days(self.seconds.div_euclid(DAY))?;
+        let of_day = self.seconds.rem_euclid(DAY);
+        let part = |seconds: i64, unit: i64| u8::try_from(of_day / seconds % unit).ok();
+        Some((date, Time::new(part(3600, 24)?, part(60, 60)?, part(1, 60)?, self.nanos)?))
+    }
+
     /// The same point with `precision` fractional digits; the rest is cut.
     pub fn truncated(self, precision: u8) -> Self {
         Self { nanos: truncate_nanos(self.nanos, precision), ..self }
     }
+}
+
+/// Year, month and day so many days after 1970-01-01, for years of any size: the inverse of [`Date::to_epoch_days`].
+pub fn civil_from_days(days: i64) -> (i64, u8, u8) {
+    let days = days.saturating_add(719_468);
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let small = |part: i64| u8::try_from(part).unwrap_or_default();
+    (year_of_era + era * 400 + i64::from(month <= 2), small(month), small(day))
 }
 
 /// A number of decimal digits only.
@@ -188,6 +216,12 @@ mod tests {
             assert_eq!(Date::parse(text).unwrap().to_epoch_days(), days, "{text}");
         }
         assert_eq!(Date::parse("0000-03-01").unwrap().to_epoch_days(), -719_468);
+        for days in (-6_000_000..5_000_000).step_by(97) {
+            let date = Date::from_epoch_days(days);
+            assert!(date.is_none_or(|date| date.to_epoch_days() == days), "{days}");
+        }
+        assert_eq!(Date::from_epoch_days(19_782), Date::parse("2024-02-29"));
+        assert_eq!(Date::from_epoch_days(i64::MAX), None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod ga_support;
 mod ga_trace;
 mod ga_transactions;
 mod ga_tuples;
+mod ga_typed_client;
 mod history;
 mod kill;
 mod lanes;

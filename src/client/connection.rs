@@ -1,0 +1,154 @@
+//! A socket and its buffers: whole frames in and out, blocking.
+
+use super::error::{Error, Result};
+use crate::wire::frame::{self, MAGIC, Next};
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// The largest answer a client takes, in bytes.
+const REPLY_BYTES_MAX: usize = 1 << 30;
+
+/// One connection, before and after its handshake.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    /// How long bytes of an answer may take; `None` waits for ever.
+    timeout: Option<Duration>,
+    /// Requests that wait to be written.
+    output: Vec<u8>,
+    input: Vec<u8>,
+    /// Bytes of `input` that were consumed.
+    consumed: usize,
+}
+
+impl Connection {
+    /// Connects to the first address that answers within `connect`.
+    pub(super) fn open(addr: impl ToSocketAddrs, connect: Duration, timeout: Option<Duration>) -> Result<Self> {
+        let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address given");
+        for addr in addr.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&addr, connect) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_read_timeout(timeout)?;
+                    stream.set_write_timeout(timeout)?;
+                    return Ok(Self { stream, timeout, output: Vec::new(), input: Vec::new(), consumed: 0 });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last.into())
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    /// Bytes of requests that were not written yet.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Bytes that arrived and were not consumed yet.
+    pub(super) fn unread(&self) -> &[u8] {
+        self.input.get(self.consumed..).unwrap_or_default()
+    }
+
+    /// Adds a frame to those to be written, with the payload that `build` appends.
+    pub(super) fn queue_frame(&mut self, build: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        append_frame(&mut self.output, build)
+    }
+
+    /// Writes what waits to be written.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let result = self.stream.write_all(&self.output);
+        self.output.clear();
+        result.map_err(|error| self.io_error(error))
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn write_raw(&mut self, bytes: &[u8]) -> Result<()> {
+        self.flush()?;
+        self.stream.write_all(bytes).map_err(|error| self.io_error(error))
+    }
+
+    /// Reads the magic that precedes the answer to a handshake.
+    pub(super) fn read_magic(&mut self) -> Result<()> {
+        self.fill(MAGIC.len())?;
+        if frame::magic(self.unread()) != Some(true) {
+            return Err(Error::Protocol("the answer does not start with the magic".into()));
+        }
+        self.consumed += MAGIC.len();
+        Ok(())
+    }
+
+    /// Reads one frame's payload.
+    pub(super) fn read_frame(&mut self) -> Result<Vec<u8>> {
+        loop {
+            let needed = match frame::next(self.unread(), REPLY_BYTES_MAX) {
+                Next::Frame(payload) => {
+                    let payload = payload.to_vec();
+                    self.consumed += frame::HEADER_BYTES + payload.len();
+                    return Ok(payload);
+                }
+                Next::Partial(bytes) => bytes.max(frame::HEADER_BYTES),
+                Next::Oversize(length) | Next::Invalid(length) => {
+                    return Err(Error::Protocol(format!("a frame of {length} bytes")));
+                }
+            };
+            self.fill(needed)?;
+        }
+    }
+
+    /// Reads until `needed` bytes are there.
+    fn fill(&mut self, needed: usize) -> Result<()> {
+        if self.consumed > 0 {
+            self.input.drain(..self.consumed);
+            self.consumed = 0;
+        }
+        let mut chunk = [0; 16 << 10];
+        while self.input.len() < needed {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(Error::Closed),
+                Ok(n) => self.input.extend_from_slice(chunk.get(..n).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.io_error(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn io_error(&self, error: io::Error) -> Error {
+        match (error.kind(), self.timeout) {
+            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, Some(limit)) => Error::Timeout(limit),
+            (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof, _) => {
+                Error::Closed
+            }
+            _ => Error::Io(error),
+        }
+    }
+}
+
+/// Appends a frame whose payload `build` appends.
+pub(crate) fn append_frame(out: &mut Vec<u8>, build: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    let header = out.len();
+    out.extend_from_slice(&[0; frame::HEADER_BYTES]);
+    build(out);
+    let bytes = out.len() - header - frame::HEADER_BYTES;
+    match i32::try_from(bytes) {
+        Ok(length) => {
+            for (place, byte) in out.iter_mut().skip(header).zip(length.to_be_bytes()) {
+                *place = byte;
+            }
+            Ok(())
+        }
+        Err(_) => {
+            out.truncate(header);
+            Err(Error::Usage(format!("a request of {bytes} bytes does not fit a frame")))
+        }
+    }
+}
