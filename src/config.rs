@@ -33,6 +33,15 @@ pub const SCHEMA_VERSIONS_MAX: usize = 1024;
 /// Bytes of one encoded key. A VARCHAR or VARBINARY of the default length fits, however its bytes have to be escaped.
 pub const KEY_BYTES_MAX: usize = 512 << 10;
 
+/// Bytes of one statement of a script that the shell runs.
+pub const STATEMENT_BYTES_MAX: usize = FRAME_BYTES_MAX;
+/// Scripts that may run inside each other.
+pub const SCRIPT_DEPTH_MAX: usize = 16;
+/// Tables whose columns the shell completes.
+pub const COMPLETION_TABLES_MAX: usize = 200;
+/// Bytes of text that one request of an import holds at most, about.
+pub const IMPORT_BATCH_BYTES: usize = 4 << 20;
+
 /// Fields of one frame that a trace takes apart; the bytes behind them are shown as one.
 pub const TRACE_FIELDS_MAX: usize = 10_000;
 /// Requests whose answers a trace waits for, per connection.

@@ -13,6 +13,7 @@
 //! - [`net`]: the event loop, the only place that reads sockets and the clock.
 //! - [`server`] assembles them; [`fixture`] is the same server inside a test.
 //! - [`client`] is a small pipelining client and, in [`client::ga`], a typed one of today's dialect.
+//! - [`shell`] runs statements for people and scripts, [`tabular`] writes rows as text.
 //! - [`mod@bench`] is the load generator, [`trace`] the annotated frames.
 
 pub mod auth;
@@ -31,7 +32,9 @@ pub mod fixture;
 pub mod net;
 pub mod op;
 pub mod server;
+pub mod shell;
 pub mod store;
+pub mod tabular;
 pub mod trace;
 pub mod value;
 pub mod wire;

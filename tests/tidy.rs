@@ -20,9 +20,11 @@ const LAYERS: &[(&str, u8)] = &[
     ("client", 9),
     ("fixture", 10),
     ("bench", 10),
-    ("cli", 11),
-    ("main", 12),
-    ("lib", 12),
+    ("tabular", 10),
+    ("shell", 11),
+    ("cli", 12),
+    ("main", 13),
+    ("lib", 13),
 ];
 
 /// Crates, and the only places that may name them.
@@ -32,6 +34,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rmpv::", &["src/wire/msgpack"]),
     ("crc32fast::", &["src/store/"]),
     ("rustls::", &["src/net/tls", "src/fixture", "src/client/"]),
+    ("rustyline::", &["src/shell/editor.rs"]),
     ("sqlparser::", &["src/op/ddl/"]),
 ];
 

@@ -1,12 +1,16 @@
 //! The command line.
 //!
 //! Each subcommand is a file with its arguments and a `run`. Exit codes: 0 done, 1 something went wrong (a sentence on
-//! stderr says what to do), 2 the flags are wrong. Standard output belongs to the results, the log goes to stderr.
+//! stderr says what to do), 2 the flags are wrong, 3 no server could be connected to. Standard output belongs to the results, the log goes to stderr.
 
 mod bench;
 mod data;
 mod decode;
+mod export;
+mod import;
+mod progress;
 mod serve;
+mod shell;
 pub mod store;
 mod user;
 
@@ -20,7 +24,8 @@ use crate::error::Result;
 #[derive(Debug, Parser)]
 #[command(name = "flint", version, arg_required_else_help = true, max_term_width = 120)]
 #[command(
-    after_help = "The log goes to stderr; RUST_LOG=debug tells more. Exit codes: 0 done, 1 failed, 2 wrong flags."
+    after_help = "The log goes to stderr; RUST_LOG=debug tells more. Exit codes: 0 done, 1 failed, 2 wrong flags, \
+                  3 cannot connect."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -31,6 +36,9 @@ struct Cli {
 enum Command {
     Bench(Box<bench::Args>),
     Serve(Box<serve::Args>),
+    Shell(Box<shell::Args>),
+    Import(Box<import::Args>),
+    Export(Box<export::Args>),
     User(user::Args),
     Check(data::Check),
     Checkpoint(data::Checkpoint),
@@ -40,17 +48,21 @@ enum Command {
 }
 
 impl Command {
-    fn run(self) -> Result<()> {
+    fn run(self) -> Result<ExitCode> {
         match self {
             Self::Bench(args) => bench::run(*args),
             Self::Serve(args) => serve::run(*args),
+            Self::Shell(args) => return shell::run(*args),
+            Self::Import(args) => return import::run(*args),
+            Self::Export(args) => return export::run(*args),
             Self::User(args) => user::run(args),
             Self::Check(args) => args.run(),
             Self::Checkpoint(args) => args.run(),
             Self::Backup(args) => args.run(),
             Self::Restore(args) => args.run(),
             Self::Decode(args) => decode::run(args),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -59,7 +71,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     match cli.command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("flint: {error}");
             ExitCode::FAILURE

@@ -40,7 +40,8 @@ pub(super) fn run(args: Args) -> Result<()> {
         .map_err(|e| Error::new(Kind::InvalidArgument, format!("user {name} was not added: {e}")))
 }
 
-fn read_password_file(file: &Path) -> io::Result<String> {
+/// The password that is all a file holds.
+pub(super) fn read_password_file(file: &Path) -> io::Result<String> {
     let text = fs::read_to_string(file)
         .map_err(|e| io::Error::new(e.kind(), format!("{} cannot be read: {e}", file.display())))?;
     checked(&text)

@@ -16,7 +16,6 @@ pub type Row = Vec<Value<'static>>;
 /// that is not read to its end keeps a cursor open on the server until [`SqlResult::close`], or until the connection
 /// ends.
 #[derive(Debug)]
-#[must_use = "a cursor may wait for the rest of it"]
 pub struct SqlResult {
     /// Whether the statement answers rows, even if there are none.
     pub has_rows: bool,

@@ -154,10 +154,20 @@ impl Table {
             return Err(Error::Protocol(format!("a schema of {count} columns, the limit is {COLUMNS_MAX}")));
         }
         let columns: Vec<_> = (0..count).map(|_| read_column(reader)).collect::<Result<_>>()?;
-        let mut key: Vec<_> =
-            columns.iter().enumerate().filter_map(|(index, column)| Some((column.key?, index))).collect();
+        Ok(Self::new(name, version, columns))
+    }
+
+    fn new(name: TableName, version: i64, columns: Vec<TableColumn>) -> Self {
+        let places = columns.iter().enumerate().filter_map(|(index, column)| Some((column.key?, index)));
+        let mut key: Vec<_> = places.collect();
         key.sort_unstable();
-        Ok(Self { name, version, columns, key: key.into_iter().map(|(_, index)| index).collect() })
+        Self { name, version, columns, key: key.into_iter().map(|(_, index)| index).collect() }
+    }
+
+    /// A table of no server.
+    #[cfg(test)]
+    pub(crate) fn for_test(columns: Vec<TableColumn>) -> Self {
+        Self::new(TableName { id: 1, schema: "PUBLIC".into(), name: "T".into() }, 1, columns)
     }
 
     /// The key's columns, in key order.

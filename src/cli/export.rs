@@ -1,0 +1,90 @@
+//! `flint export`: rows of a table or a query as CSV.
+
+use super::progress::Progress;
+use super::shell::{CANNOT_CONNECT, Server};
+use crate::client::ga::{Client, SqlOptions};
+use crate::error::{Error, Kind, Result};
+use crate::tabular::csv::{NULL, Sink};
+use crate::tabular::{Failure, write_result};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Write the rows of a table or a query as CSV
+///
+/// The rows are those of one moment. `flint import` reads them back.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+
+    /// The table, as SQL names it
+    #[arg(long, short, value_name = "NAME", group = "what")]
+    table: Option<String>,
+
+    /// The query
+    #[arg(long, short, value_name = "SQL", group = "what")]
+    query: Option<String>,
+
+    /// The file; standard output if not given
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// What stands for null; a text that equals it ends the export
+    #[arg(long, value_name = "TEXT", default_value = NULL)]
+    null: String,
+
+    /// Rows that are fetched at a time; the server's choice if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page_size: Option<u32>,
+}
+
+/// Queries, writes, and tells how many rows there were if they went to a file.
+pub(super) fn run(args: Args) -> Result<ExitCode> {
+    let mut client = match Client::connect_with(&args.server.addr, &args.server.options()?) {
+        Ok(client) => client,
+        Err(error) => {
+            eprintln!("flint: cannot connect to {}: {error}", args.server.addr);
+            return Ok(CANNOT_CONNECT.into());
+        }
+    };
+    let query = match (args.table, args.query) {
+        (Some(name), _) => {
+            let table = client.table(&name).map_err(|error| failed(error.to_string()))?;
+            let table = table.ok_or_else(|| failed(format!("there is no table {name}")))?;
+            format!("SELECT * FROM {}", table.name)
+        }
+        (None, query) => query.unwrap_or_default(),
+    };
+    let options = SqlOptions { page_size: args.page_size, ..SqlOptions::default() };
+    let result = client.sql(&query, &[], &options).map_err(|error| failed(error.to_string()))?;
+    if !result.has_rows {
+        return Err(failed("the statement has no rows to export".into()));
+    }
+    // The file is made when there is something to write to it.
+    let mut out: Box<dyn Write> = match &args.output {
+        Some(path) => Box::new(BufWriter::new(
+            File::create(path).map_err(|error| failed(format!("{} cannot be written: {error}", path.display())))?,
+        )),
+        None => Box::new(BufWriter::new(io::stdout())),
+    };
+    let progress = Progress::new(None);
+    let mut sink = Sink::to_read_back(&args.null);
+    let written = write_result(result, &mut client, &mut sink, &mut out, &mut |rows| progress.set(rows, 0));
+    drop(progress);
+    match (written, args.output) {
+        (Ok(rows), Some(path)) => println!("{rows} rows written to {}", path.display()),
+        (Ok(_), None) => {}
+        // Whoever reads the output has seen enough.
+        (Err(Failure::Output(error)), None) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        (Err(error), Some(path)) => return Err(failed(format!("{} is not complete: {error}", path.display()))),
+        (Err(error), None) => return Err(failed(error.to_string())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failed(message: String) -> Error {
+    Error::new(Kind::InvalidArgument, message)
+}
