@@ -5,9 +5,12 @@ use crate::client::ga::Options;
 use crate::error::{Error, Kind, Result};
 use crate::shell::{Next, Settings, Shell, editor};
 use crate::tabular::Format;
+use signal_hook::consts::SIGINT;
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Run SQL: typed, from a pipe, from --execute or from files
 ///
@@ -98,7 +101,14 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let settings =
         Settings { format, timing, schema, page_size, stop_on_error: on_error == OnError::Stop && !interactive };
     let (mut out, mut errors) = (BufWriter::new(io::stdout()), io::stderr());
-    let options = server.options()?;
+    let mut options = server.options()?;
+    if interactive {
+        // Ctrl-C ends a statement, not the shell. At the prompt it never becomes a signal.
+        let flag = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGINT, Arc::clone(&flag))
+            .map_err(|error| Error::new(Kind::Internal, format!("cannot listen to signals: {error}")))?;
+        options.interrupt = Some(flag);
+    }
     let addr = server.addr;
     let mut shell = match Shell::connect(addr.clone(), options, settings, &mut out, &mut errors) {
         Ok(shell) => shell,

@@ -4,10 +4,14 @@ use super::error::{Error, Result};
 use crate::wire::frame::{self, MAGIC, Next};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The largest answer a client takes, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 30;
+/// How often a wait that can be interrupted looks whether it was.
+const INTERRUPT_POLL: Duration = Duration::from_millis(50);
 
 /// One connection, before and after its handshake.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// How long bytes of an answer may take; `None` waits for ever.
     timeout: Option<Duration>,
+    /// Set by somebody who wants a wait to end.
+    interrupt: Option<Arc<AtomicBool>>,
     /// Requests that wait to be written.
     output: Vec<u8>,
     input: Vec<u8>,
@@ -32,12 +38,28 @@ impl Connection {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(timeout)?;
                     stream.set_write_timeout(timeout)?;
-                    return Ok(Self { stream, timeout, output: Vec::new(), input: Vec::new(), consumed: 0 });
+                    let (output, input) = (Vec::new(), Vec::new());
+                    return Ok(Self { stream, timeout, interrupt: None, output, input, consumed: 0 });
                 }
                 Err(error) => last = error,
             }
         }
         Err(last.into())
+    }
+
+    /// From now on, waits for an answer end when the flag is set, and only then.
+    pub(super) fn interrupt_by(&mut self, flag: Arc<AtomicBool>) -> Result<()> {
+        self.stream.set_read_timeout(Some(INTERRUPT_POLL))?;
+        self.interrupt = Some(flag);
+        Ok(())
+    }
+
+    /// Fails if the flag is set, and takes it back.
+    pub(super) fn check_interrupt(&self) -> Result<()> {
+        match &self.interrupt {
+            Some(flag) if flag.swap(false, Ordering::Relaxed) => Err(Error::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
@@ -116,6 +138,7 @@ impl Connection {
                 Ok(0) => return Err(Error::Closed),
                 Ok(n) => self.input.extend_from_slice(chunk.get(..n).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if self.interrupt.is_some() && is_timeout(&error) => self.check_interrupt()?,
                 Err(error) => return Err(self.io_error(error)),
             }
         }
@@ -124,13 +147,17 @@ impl Connection {
 
     fn io_error(&self, error: io::Error) -> Error {
         match (error.kind(), self.timeout) {
-            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, Some(limit)) => Error::Timeout(limit),
+            (_, Some(limit)) if is_timeout(&error) => Error::Timeout(limit),
             (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof, _) => {
                 Error::Closed
             }
             _ => Error::Io(error),
         }
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Appends a frame whose payload `build` appends.

@@ -12,6 +12,8 @@ pub enum Error {
     Io(io::Error),
     /// Nothing came within the client's time limit.
     Timeout(Duration),
+    /// The wait was interrupted from outside; see [`Options::interrupt`](super::ga::Options::interrupt).
+    Interrupted,
     /// The server closed the connection.
     Closed,
     /// The server refused the handshake: its error code and message.
@@ -63,6 +65,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io(error) => write!(f, "the connection failed: {error}"),
             Self::Timeout(limit) => write!(f, "the server did not answer within {limit:?}"),
+            Self::Interrupted => f.write_str("interrupted"),
             Self::Closed => f.write_str("the server closed the connection"),
             Self::Handshake { code, message } => write!(f, "the server refused the handshake (code {code}): {message}"),
             Self::Server { status, message } => write!(f, "the server answered with status {status}: {message}"),

@@ -9,12 +9,13 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 /// Entries of the history at most.
 const HISTORY_MAX: usize = 10_000;
 
 /// Runs the shell with a person at the terminal, until that person leaves. `history` is read at the start and added to
-/// at the end.
+/// at the end. If the connection has a flag that interrupts it, somebody else sets it at Ctrl-C.
 ///
 /// # Errors
 /// The terminal fails.
@@ -40,6 +41,10 @@ pub fn run(shell: &mut Shell<'_>, history: Option<&Path>) -> Result<(), String> 
         let prompt = if shell.in_transaction() { "flint*> " } else { "flint> " };
         match editor.readline(prompt) {
             Ok(text) => {
+                // What interrupted the last statement too late is not meant for this one.
+                if let Some(flag) = &shell.options.interrupt {
+                    flag.store(false, Ordering::Relaxed);
+                }
                 if shell.typed(&text) == Next::Quit {
                     break Ok(());
                 }

@@ -111,10 +111,14 @@ impl<'io> Shell<'io> {
 
     /// Runs a script from a file.
     pub fn file(&mut self, path: &Path) -> Next {
+        self.include(path, None)
+    }
+
+    fn include(&mut self, path: &Path, place: Option<Place<'_>>) -> Next {
         let source = path.display().to_string();
         match File::open(path) {
             Ok(file) => self.script(&source, BufReader::new(file)),
-            Err(error) => self.fail(None, format_args!("{source} cannot be opened: {error}")),
+            Err(error) => self.fail(place, format_args!("{source} cannot be opened: {error}")),
         }
     }
 
@@ -240,7 +244,7 @@ impl<'io> Shell<'io> {
         let done = match Meta::parse(command) {
             Err(error) => return self.fail(Some(place), error),
             Ok(Meta::Quit) => return Next::Quit,
-            Ok(Meta::Include(path)) => return self.file(&path),
+            Ok(Meta::Include(path)) => return self.include(&path, Some(place)),
             Ok(Meta::Help) => self.out.write_all(meta::HELP.as_bytes()).map_err(Failure::from),
             Ok(Meta::Timing(on)) => {
                 self.settings.timing = on.unwrap_or(!self.settings.timing);

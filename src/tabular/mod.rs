@@ -132,7 +132,15 @@ pub fn write_result(
     let mut total = 0;
     let mut begun = false;
     let written = loop {
-        let Some(page) = result.next_page(client)? else { break sink.end(out, total) };
+        let page = match result.next_page(client) {
+            Ok(Some(page)) => page,
+            Ok(None) => break sink.end(out, total),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = result.close(client);
+                return Err(error.into());
+            }
+        };
         let mut write = || {
             if !begun {
                 sink.begin(out, &result.columns, &page)?;

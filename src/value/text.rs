@@ -22,6 +22,7 @@ pub fn plain<'v>(value: &'v Value<'_>) -> Option<Cow<'v, str>> {
             Some((date, v)) => format!("{date} {}Z", time(v)),
             None => v.to_string(),
         },
+        Value::Duration(seconds, nanos) => duration(*seconds, *nanos),
         Value::Bytes(bytes) => {
             let mut text = String::with_capacity(2 + 2 * bytes.len());
             text.push_str("0x");
@@ -36,8 +37,7 @@ pub fn plain<'v>(value: &'v Value<'_>) -> Option<Cow<'v, str>> {
         | Value::Decimal(_)
         | Value::Date(_)
         | Value::Uuid(_)
-        | Value::Period(..)
-        | Value::Duration(..)) => value.to_string(),
+        | Value::Period(..)) => value.to_string(),
     }))
 }
 
@@ -55,6 +55,17 @@ fn time(time: Time) -> String {
     match text.contains('.') {
         true => text.trim_end_matches('0').to_owned(),
         false => text,
+    }
+}
+
+/// Seconds in ISO 8601; the nanoseconds count forward also from a negative second.
+fn duration(seconds: i64, nanos: u32) -> String {
+    let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let (sign, total) = (if total < 0 { "-" } else { "" }, total.unsigned_abs());
+    let (seconds, nanos) = (total / 1_000_000_000, total % 1_000_000_000);
+    match nanos {
+        0 => format!("PT{sign}{seconds}S"),
+        nanos => format!("PT{sign}{seconds}.{}S", format!("{nanos:09}").trim_end_matches('0')),
     }
 }
 
@@ -174,6 +185,9 @@ mod tests {
             (Value::Str("a, \"b\"".into()), "a, \"b\""),
             (Value::Bytes(vec![0, 0xff].into()), "0x00ff"),
             (Value::Bytes(vec![].into()), "0x"),
+            (Value::Duration(86_400, 0), "PT86400S"),
+            (Value::Duration(-1, 500_000_000), "PT-0.5S"),
+            (Value::Period(1, 2, 3), "P1Y2M3D"),
         ] {
             assert_eq!(text(&value), expected);
         }

@@ -4,6 +4,11 @@ use flint::client::Error;
 use flint::client::ga::{Argument, Client, Options, ServerError, SqlOptions, TxOptions};
 use flint::fixture::TestServer;
 use flint::value::{ColumnType, Decimal, Value};
+use flint::wire::msgpack::Reader;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn connected(server: &TestServer) -> Client {
@@ -158,4 +163,96 @@ fn misuse_is_told_before_anything_is_sent() {
     assert!(matches!(script, Err(Error::Usage(_))));
     let lists = [vec![Argument::from(1)], vec![]];
     assert!(matches!(client.batch("DELETE FROM T", &lists, &SqlOptions::default()), Err(Error::Usage(_))));
+}
+
+/// A server that accepts the handshake and gives the frames that follow to a closure, which answers each.
+fn scripted(mut answer: impl FnMut(i64, i64) -> Vec<Vec<u8>> + Send + 'static) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut welcome = vec![3, 0, 0, 0xc0, 0, 0xd8, 3];
+        welcome.extend([0; 16]);
+        welcome.extend(b"\xa1n\x01\xd8\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xa1c\x01\x03\x01\0\xc0\xc0\xc4\x01\x02\0");
+        let send = |stream: &mut TcpStream, payload: &[u8]| {
+            stream.write_all(&(payload.len() as u32).to_be_bytes()).unwrap();
+            stream.write_all(payload).unwrap();
+        };
+        let mut magic = [0; 4];
+        stream.read_exact(&mut magic).unwrap();
+        let next = |stream: &mut TcpStream| {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length).ok()?;
+            let mut payload = vec![0; u32::from_be_bytes(length) as usize];
+            stream.read_exact(&mut payload).ok()?;
+            Some(payload)
+        };
+        next(&mut stream).unwrap();
+        stream.write_all(b"IGNI").unwrap();
+        send(&mut stream, &welcome);
+        while let Some(payload) = next(&mut stream) {
+            let mut reader = Reader::new(&payload);
+            for payload in answer(reader.i64().unwrap(), reader.i64().unwrap()) {
+                send(&mut stream, &payload);
+            }
+        }
+    });
+    addr
+}
+
+const CANCEL: i64 = 70;
+const SQL: i64 = 50;
+
+/// The answer that a request succeeded with nothing to say.
+fn done(id: i64) -> Vec<u8> {
+    vec![id as u8, 0, 0]
+}
+
+#[test]
+fn an_interrupted_statement_is_cancelled_and_the_connection_goes_on() {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raise = Arc::clone(&flag);
+    let mut running = 0;
+    let addr = scripted(move |op, id| match op {
+        SQL => {
+            running = id;
+            raise.store(true, Ordering::Relaxed);
+            Vec::new()
+        }
+        CANCEL => {
+            let mut error = vec![running as u8, 4, 0, 0xc0, 0xce, 0, 4, 0, 6];
+            error.extend(b"\xa1C\xa9cancelled\xc0\xc0");
+            vec![done(id), error]
+        }
+        _ => vec![done(id)],
+    });
+    let options = Options { interrupt: Some(Arc::clone(&flag)), ..Options::default() };
+    let mut client = Client::connect_with(addr, &options).unwrap();
+    let error = refused(client.sql("SELECT 1", &[], &SqlOptions::default()));
+    assert_eq!((error.number(), error.message.as_str()), (6, "cancelled"));
+    client.heartbeat().unwrap();
+    flag.store(true, Ordering::Relaxed);
+    assert!(matches!(client.heartbeat(), Err(Error::Interrupted)));
+    client.heartbeat().unwrap();
+}
+
+#[test]
+fn a_second_interrupt_gives_the_answer_up() {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raise = Arc::clone(&flag);
+    let mut late = None;
+    let addr = scripted(move |op, id| match op {
+        SQL | CANCEL => {
+            late.get_or_insert(id);
+            raise.store(true, Ordering::Relaxed);
+            Vec::new()
+        }
+        // What was given up comes after all.
+        _ => late.take().into_iter().chain([id]).map(done).collect(),
+    });
+    let options = Options { interrupt: Some(flag), ..Options::default() };
+    let mut client = Client::connect_with(addr, &options).unwrap();
+    let error = client.sql("SELECT 1", &[], &SqlOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::Interrupted), "{error}");
+    client.heartbeat().unwrap();
 }

@@ -44,6 +44,8 @@ use crate::door::igni::ga::opcode::Opcode;
 use crate::wire::frame::MAGIC;
 use crate::wire::msgpack::{Reader, Write as _};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Bit 1: tables are asked for by qualified name.
@@ -67,11 +69,15 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long to wait for bytes of an answer; `None` waits for ever.
     pub timeout: Option<Duration>,
+    /// Setting this flag cancels the statement that runs: the server is asked to end it, and its error is waited for,
+    /// until the flag is set once more. With a flag, the timeout is that of the handshake alone.
+    pub interrupt: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { credentials: None, connect_timeout: Duration::from_secs(10), timeout: Some(Duration::from_secs(60)) }
+        let (connect_timeout, timeout) = (Duration::from_secs(10), Some(Duration::from_secs(60)));
+        Self { credentials: None, connect_timeout, timeout, interrupt: None }
     }
 }
 
@@ -131,6 +137,9 @@ impl Client {
         connection.read_magic()?;
         let payload = connection.read_frame()?;
         let (server, observed) = read_welcome(&mut Reader::new(&payload))?;
+        if let Some(flag) = &options.interrupt {
+            connection.interrupt_by(Arc::clone(flag))?;
+        }
         Ok(Self { connection, next_id: 1, observed, server })
     }
 
@@ -154,24 +163,25 @@ impl Client {
 
     /// Sends a request and waits for its successful answer.
     pub(super) fn call(&mut self, op: Opcode, body: impl FnOnce(&mut Vec<u8>)) -> Result<Answer> {
-        let id = self.next_id;
-        self.next_id += 1;
-        self.connection.queue_frame(|out| {
-            out.put_int(op.code().into());
-            out.put_int(id);
-            body(out);
-        })?;
-        self.connection.flush()?;
+        self.connection.check_interrupt()?;
+        let id = self.send(op, body)?;
+        let mut cancel = None;
         loop {
-            let payload = self.connection.read_frame()?;
+            let payload = match self.connection.read_frame() {
+                Err(Error::Interrupted) if cancel.is_none() => {
+                    cancel = Some(self.send(Opcode::OperationCancel, |out| out.put_int(id))?);
+                    continue;
+                }
+                result => result?,
+            };
             let mut reader = Reader::new(&payload);
             let (answered, flags) = (reader.i64()?, reader.i64()?);
             if flags & FLAG_ASSIGNMENT != 0 {
                 reader.i64()?;
             }
             self.observed = self.observed.max(reader.i64()?);
-            // An answer that was given up earlier, or one that nobody asked for.
-            if answered < id || flags & FLAG_NOTIFICATION != 0 {
+            // An answer that was given up earlier, that of the cancellation, or one that nobody asked for.
+            if answered < id || Some(answered) == cancel || flags & FLAG_NOTIFICATION != 0 {
                 continue;
             }
             if answered != id {
@@ -183,6 +193,19 @@ impl Client {
             let body_at = reader.position();
             return Ok(Answer { payload, body_at });
         }
+    }
+
+    /// Sends a request; its id.
+    fn send(&mut self, op: Opcode, body: impl FnOnce(&mut Vec<u8>)) -> Result<i64> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.connection.queue_frame(|out| {
+            out.put_int(op.code().into());
+            out.put_int(id);
+            body(out);
+        })?;
+        self.connection.flush()?;
+        Ok(id)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::columns::{read_columns, read_page};
 use super::{Client, ColumnMeta};
-use crate::client::error::Result;
+use crate::client::error::{Error, Result};
 use crate::door::igni::ga::opcode::Opcode;
 use crate::value::Value;
 use crate::wire::msgpack::{Reader, Write as _};
@@ -48,8 +48,12 @@ impl SqlResult {
         if let Some(page) = self.page.take() {
             return Ok(Some(page));
         }
-        let Some(cursor) = self.cursor.take() else { return Ok(None) };
-        let answer = client.call(Opcode::SqlCursorNextPage, |out| out.put_int(cursor))?;
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let answer = client.call(Opcode::SqlCursorNextPage, |out| out.put_int(cursor));
+        if !matches!(answer, Err(Error::Interrupted)) {
+            self.cursor = None;
+        }
+        let answer = answer?;
         let mut reader = answer.reader();
         let page = read_page(&mut reader, &self.columns)?;
         // The server has closed the cursor itself when there is nothing more.
