@@ -2,7 +2,7 @@
 //!
 //! Both are one [`Shell`]: lines go in, a [`Splitter`] makes statements of them, results go to the output and errors to
 //! the error output. Lines that begin with a backslash between two statements are commands of the shell itself
-//! ([`meta`]). A transaction that a script begins is one of the connection: START TRANSACTION, COMMIT and ROLLBACK do not
+//! (see its `\?`). A transaction that a script begins is one of the connection: START TRANSACTION, COMMIT and ROLLBACK do not
 //! reach the server as statements, which would refuse them, but as the operations they mean.
 
 mod describe;

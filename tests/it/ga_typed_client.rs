@@ -208,6 +208,65 @@ fn done(id: i64) -> Vec<u8> {
     vec![id as u8, 0, 0]
 }
 
+/// A result of one INT64 column: cursor 5 and the first page, or a later page.
+fn page(id: i64, first: bool, rows: std::ops::Range<u8>, more: bool) -> Vec<u8> {
+    let mut out = done(id);
+    if first {
+        out.extend([if more { 5 } else { 0xc0 }, 0xc3, 0xc2 + u8::from(more), 0xc2, 0xff]);
+        out.extend(b"\x01\x06\xa1A\xc2\x05\x00\x13\xc2");
+    }
+    out.push(rows.len() as u8);
+    rows.for_each(|row| out.extend([0xc4, 3, 0, 1, row]));
+    if !first {
+        out.push(0xc2 + u8::from(more));
+    }
+    out
+}
+
+const NEXT: i64 = 51;
+const CLOSE: i64 = 52;
+
+#[test]
+fn rows_come_page_by_page_and_cursors_are_closed_when_they_are_given_up() {
+    let requests = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&requests);
+    let mut at = 0;
+    let addr = scripted(move |op, id| {
+        seen.lock().push(op);
+        vec![match op {
+            SQL => {
+                at = 2;
+                page(id, true, 0..2, true)
+            }
+            NEXT => {
+                at += 2;
+                page(id, false, at - 2..at.min(5), at < 5)
+            }
+            _ => done(id),
+        }]
+    });
+    let mut client = Client::connect(addr).unwrap();
+    let requests = || std::mem::take(&mut *requests.lock());
+    let sql = |client: &mut Client| client.sql("SELECT A FROM T", &[], &SqlOptions::default()).unwrap();
+
+    let result = sql(&mut client);
+    assert_eq!(requests(), [SQL], "nothing is fetched before it is asked for");
+    let rows: Vec<_> = result.all(&mut client).unwrap().concat();
+    assert_eq!(rows, (0..5).map(Value::Int).collect::<Vec<_>>());
+    assert_eq!(requests(), [NEXT, NEXT], "the server has closed the cursor itself");
+
+    let mut rows = sql(&mut client).rows(&mut client);
+    assert_eq!(rows.by_ref().take(3).count(), 3);
+    drop(rows);
+    assert_eq!(requests(), [SQL, NEXT, CLOSE]);
+
+    sql(&mut client).close(&mut client).unwrap();
+    let mut result = sql(&mut client);
+    while result.next_page(&mut client).unwrap().is_some() {}
+    result.close(&mut client).unwrap();
+    assert_eq!(requests(), [SQL, CLOSE, SQL, NEXT, NEXT]);
+}
+
 #[test]
 fn an_interrupted_statement_is_cancelled_and_the_connection_goes_on() {
     let flag = Arc::new(AtomicBool::new(false));

@@ -37,6 +37,7 @@ mod raw;
 mod replay_draft;
 mod serializable;
 mod shell;
+mod shell_terminal;
 mod slow_client;
 mod support;
 mod tls;
