@@ -119,9 +119,7 @@ impl Column {
     }
 
     fn rounded(&self, v: &Decimal, precision: u32, scale: u32) -> Result<Value<'static>> {
-        // Trailing zeros are not stored, which takes a negative scale further down.
-        let stored_scale = if v.scale < 0 { v.normalized().scale } else { v.scale };
-        if v.scale.unsigned_abs() > DECIMAL_SCALE_MAX || stored_scale.unsigned_abs() > DECIMAL_SCALE_MAX {
+        if !v.can_be_stored() {
             return Err(Error::new(
                 Kind::OutOfRange,
                 format!(

@@ -1,5 +1,6 @@
 //! Decimal numbers of any size: an unscaled integer and the place of its point.
 
+use crate::config::DECIMAL_SCALE_MAX;
 use num_bigint::{BigInt, Sign};
 use std::fmt;
 
@@ -77,6 +78,12 @@ impl Decimal {
             }
         }
         Self { unscaled, scale }
+    }
+
+    /// Whether the scale, as well as that without trailing zeros, has a place in a binary tuple.
+    pub fn can_be_stored(&self) -> bool {
+        let stored = if self.scale < 0 { self.normalized().scale } else { self.scale };
+        self.scale.unsigned_abs() <= DECIMAL_SCALE_MAX && stored.unsigned_abs() <= DECIMAL_SCALE_MAX
     }
 
     /// Whether the number has more than `precision` digits at `scale`, which has at least as many digits after the point

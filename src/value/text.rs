@@ -90,10 +90,17 @@ pub fn parse(text: &str, ty: ColumnType) -> Result<Value<'_>, String> {
         ColumnType::Int16 => integer(i16::MIN.into(), i16::MAX.into())?,
         ColumnType::Int32 => integer(i32::MIN.into(), i32::MAX.into())?,
         ColumnType::Int64 => integer(i64::MIN, i64::MAX)?,
-        ColumnType::Float => Value::Float(trimmed.parse().map_err(|_| expected("a number such as 1.5 or 1e10"))?),
-        ColumnType::Double => Value::Double(trimmed.parse().map_err(|_| expected("a number such as 1.5 or 1e10"))?),
+        ColumnType::Float => match trimmed.parse::<f32>() {
+            Ok(v) if v.is_finite() || says_so(trimmed) => Value::Float(v),
+            _ => return Err(expected("a number such as 1.5, 3.4e38 at most")),
+        },
+        ColumnType::Double => match trimmed.parse::<f64>() {
+            Ok(v) if v.is_finite() || says_so(trimmed) => Value::Double(v),
+            _ => return Err(expected("a number such as 1.5, 1.79e308 at most")),
+        },
         ColumnType::Decimal { .. } | ColumnType::Number { .. } => {
-            Value::Decimal(Decimal::parse(trimmed).ok_or_else(|| expected("a decimal such as -12.34"))?)
+            let decimal = Decimal::parse(trimmed).filter(Decimal::can_be_stored);
+            Value::Decimal(decimal.ok_or_else(|| expected("a decimal such as -12.34"))?)
         }
         ColumnType::Date => Value::Date(Date::parse(trimmed).ok_or_else(|| expected("a date such as 2024-02-29"))?),
         ColumnType::Time { .. } => {
@@ -114,6 +121,11 @@ pub fn parse(text: &str, ty: ColumnType) -> Result<Value<'_>, String> {
         }
         ColumnType::Period | ColumnType::Duration => return Err(format!("{ty} cannot be a column")),
     })
+}
+
+/// Whether a number is not finite because its text says so, rather than because it is too large.
+fn says_so(text: &str) -> bool {
+    !text.contains(|c: char| c.is_ascii_digit())
 }
 
 fn datetime(text: &str) -> Option<(Date, Time)> {
@@ -213,6 +225,9 @@ mod tests {
             ("1.0", ColumnType::Int32, "integer"),
             ("9223372036854775808", ColumnType::Int64, "integer"),
             ("1,5", ColumnType::Double, "1.5"),
+            ("1e309", ColumnType::Double, "at most"),
+            ("-1e39", ColumnType::Float, "at most"),
+            ("1e32768", ColumnType::Decimal { precision: UNLIMITED, scale: UNLIMITED }, "decimal"),
             ("", ColumnType::Decimal { precision: 1, scale: 0 }, "decimal"),
             ("2023-02-29", ColumnType::Date, "date"),
             ("24:00", ColumnType::Time { precision: 0 }, "time"),

@@ -1,5 +1,6 @@
 //! Arguments of statements: values that carry their type with them.
 
+use crate::client::error::{Error, Result};
 use crate::door::igni::ga::schema::type_id;
 use crate::value::{ColumnType, Date, Decimal, Time, Timestamp, UNLIMITED, Value};
 use crate::wire::binary_tuple::Builder;
@@ -41,6 +42,14 @@ impl Argument {
         builder.push(&Value::Int(type_id(self.ty)), ColumnType::Int32);
         builder.push(&Value::Int(scale), ColumnType::Int32);
         builder.push(&self.value, self.ty);
+    }
+}
+
+/// Refuses arguments that have no form on the wire.
+pub(super) fn check(arguments: &[Argument]) -> Result<()> {
+    match arguments.iter().position(|argument| matches!(argument.value(), Value::Decimal(v) if !v.can_be_stored())) {
+        Some(index) => Err(Error::Usage(format!("argument {} is a decimal of too large a scale", index + 1))),
+        None => Ok(()),
     }
 }
 
@@ -129,6 +138,8 @@ mod tests {
         // As Ignite's Java client sends an Integer.
         assert_eq!(list(&[42.into()]), [1, 0xc4, 7, 0, 1, 2, 3, 4, 0, 42]);
         assert_eq!(list(&[Argument::null()]), [1, 0xc4, 4, 0, 0, 0, 0]);
+        let huge = Argument::from(Decimal::parse("1e40000").unwrap());
+        assert!(check(&[1.into(), huge]).unwrap_err().to_string().contains("argument 2"));
         let decimal = Decimal::parse("-1.5").unwrap();
         assert_eq!(list(&[decimal.into()]), [1, 0xc4, 9, 0, 1, 2, 5, 8, 1, 1, 0, 0xf1]);
         let int = Argument::new(ColumnType::Int8, Value::Int(-1));

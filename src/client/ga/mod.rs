@@ -260,6 +260,33 @@ mod tests {
         assert_eq!((server, observed), (expected, 0x01a2_06a4_116d_0000));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_answer_is_read_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let reader = || Reader::new(&bytes);
+            let name = TableName { id: 1, schema: String::new(), name: String::new() };
+            let _ = (read_welcome(&mut reader()), ServerError::read(&mut reader()), Table::read(name, &mut reader()));
+            if let Ok(result) = SqlResult::read(&mut reader()) {
+                result.columns.iter().for_each(|column| drop(column.type_name()));
+            }
+        }
+
+        #[test]
+        fn any_row_is_read_or_refused(
+            row in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+            (type_id, scale) in (0_u8..20, proptest::prelude::any::<i16>()),
+        ) {
+            let mut bytes = vec![0xc0, 0xc3, 0xc2, 0xc2, 0xff, 1, 6, 0xa1, b'A', 0xc3, type_id];
+            bytes.put_int(scale.into());
+            bytes.extend([0xff, 0xc2, 1, 0xc4, row.len() as u8 + 2, 0, row.len() as u8]);
+            bytes.extend(&row);
+            if let Ok(mut result) = SqlResult::read(&mut Reader::new(&bytes)) {
+                let value = result.take_page().remove(0).remove(0);
+                let _ = crate::value::text::plain(&value);
+            }
+        }
+    }
+
     #[test]
     fn credentials_go_with_the_first_frame() {
         let mut out = Vec::new();

@@ -40,6 +40,11 @@ impl SqlResult {
         Ok(Self { has_rows, was_applied, affected_rows, columns, page, cursor: cursor.filter(|_| has_more) })
     }
 
+    #[cfg(test)]
+    pub(super) fn take_page(&mut self) -> Vec<Row> {
+        self.page.take().unwrap_or_default()
+    }
+
     /// The next page of rows; `None` after the last one.
     ///
     /// # Errors

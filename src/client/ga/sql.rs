@@ -1,6 +1,6 @@
 //! Statements, scripts and batches.
 
-use super::argument::{put_list, put_row};
+use super::argument::{check, put_list, put_row};
 use super::columns::{read_columns, read_parameters};
 use super::error::read_integers;
 use super::transaction::{self, milliseconds};
@@ -74,6 +74,7 @@ impl Client {
     /// # Errors
     /// The server refuses it or it fails ([`Error::Ga`]), or the connection does.
     pub fn sql(&mut self, text: &str, arguments: &[Argument], options: &SqlOptions) -> Result<SqlResult> {
+        check(arguments)?;
         let observed = self.observed;
         let answer = self.call(Opcode::SqlExec, |out| {
             transaction::put(out, options.tx);
@@ -93,6 +94,7 @@ impl Client {
         if options.tx.is_some() {
             return Err(Error::Usage("a script cannot run in a transaction of the client".into()));
         }
+        check(arguments)?;
         let observed = self.observed;
         self.call(Opcode::SqlExecScript, |out| {
             options.put(out, text);
@@ -111,6 +113,7 @@ impl Client {
         if lists.iter().any(|list| list.len() != width) {
             return Err(Error::Usage(format!("the first list of the batch has {width} arguments, another has not")));
         }
+        lists.iter().try_for_each(|list| check(list))?;
         let observed = self.observed;
         let answer = self.call(Opcode::SqlExecBatch, |out| {
             transaction::put(out, options.tx);

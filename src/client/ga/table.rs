@@ -147,7 +147,7 @@ impl Client {
 }
 
 impl Table {
-    fn read(name: TableName, reader: &mut Reader<'_>) -> Result<Self> {
+    pub(super) fn read(name: TableName, reader: &mut Reader<'_>) -> Result<Self> {
         let version = reader.i64()?;
         let count = reader.count(COLUMN_BYTES_MIN)?;
         if count > COLUMNS_MAX {
@@ -364,7 +364,7 @@ fn check(column: &TableColumn, value: &Value<'_>) -> Result<()> {
         Value::Int(_) => matches!(column.ty, T::Int8 | T::Int16 | T::Int32 | T::Int64),
         Value::Float(_) => matches!(column.ty, T::Float | T::Double),
         Value::Double(_) => column.ty == T::Double,
-        Value::Decimal(_) => matches!(column.ty, T::Decimal { .. }),
+        Value::Decimal(v) => matches!(column.ty, T::Decimal { .. }) && v.can_be_stored(),
         Value::Date(_) => column.ty == T::Date,
         Value::Time(_) => matches!(column.ty, T::Time { .. }),
         Value::Datetime(..) => matches!(column.ty, T::Datetime { .. }),
