@@ -148,6 +148,17 @@ impl Client {
         &self.server
     }
 
+    /// The newest hybrid time that the server named.
+    pub fn observed(&self) -> i64 {
+        self.observed
+    }
+
+    /// Takes over what another client observed: reads outside of transactions then see at least what that one saw. A real
+    /// node otherwise answers a new connection with data that may be some 100 ms old.
+    pub fn observe(&mut self, time: i64) {
+        self.observed = self.observed.max(time);
+    }
+
     /// The socket, for tests that close or stall it.
     pub fn stream(&self) -> &TcpStream {
         self.connection.stream()
