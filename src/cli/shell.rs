@@ -1,6 +1,7 @@
 //! `flint shell`: flags to settings, then statements from flags, files, a pipe or a person.
 
 use super::user::read_password_file;
+use crate::client::Tls;
 use crate::client::ga::Options;
 use crate::error::{Error, Kind, Result};
 use crate::shell::{Next, Settings, Shell, editor};
@@ -72,6 +73,18 @@ pub(super) struct Server {
     /// File holding just the user's password
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
+
+    /// Speak TLS with a server whose certificate one of this file's authorities signed, PEM
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+
+    /// Certificate to show to the server, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key", requires = "tls_ca")]
+    tls_cert: Option<PathBuf>,
+
+    /// Private key of --tls-cert, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 impl Server {
@@ -85,7 +98,16 @@ impl Server {
             }
             _ => None,
         };
-        Ok(Options { credentials, timeout: None, ..Options::default() })
+        let tls = match &self.tls_ca {
+            Some(authority) => {
+                let host = self.addr.rsplit_once(':').map_or("", |(host, _)| host.trim_matches(['[', ']']));
+                let identity = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
+                let tls = Tls::load(authority, identity, host);
+                Some(tls.map_err(|error| Error::new(Kind::InvalidArgument, error.to_string()))?)
+            }
+            None => None,
+        };
+        Ok(Options { credentials, timeout: None, tls, ..Options::default() })
     }
 }
 

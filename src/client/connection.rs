@@ -1,6 +1,7 @@
 //! A socket and its buffers: whole frames in and out, blocking.
 
 use super::error::{Error, Result};
+use super::tls::{Stream, Tls};
 use crate::wire::frame::{self, MAGIC, Next};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,13 +11,15 @@ use std::time::Duration;
 
 /// The largest answer a client takes, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 30;
+/// How a server that speaks TLS answers one that does not: an alert record, and the version's major part.
+const TLS_ALERT: [u8; 2] = [0x15, 0x03];
 /// How often a wait that can be interrupted looks whether it was.
 const INTERRUPT_POLL: Duration = Duration::from_millis(50);
 
 /// One connection, before and after its handshake.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// How long bytes of an answer may take; `None` waits for ever.
     timeout: Option<Duration>,
     /// Set by somebody who wants a wait to end.
@@ -29,17 +32,23 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first address that answers within `connect`.
-    pub(super) fn open(addr: impl ToSocketAddrs, connect: Duration, timeout: Option<Duration>) -> Result<Self> {
+    /// Connects to the first address that answers within `timeout`, which holds for bytes of answers, too.
+    pub(super) fn open(addr: impl ToSocketAddrs, timeout: Duration, tls: Option<&Tls>) -> Result<Self> {
         let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address given");
         for addr in addr.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&addr, connect) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    stream.set_read_timeout(timeout)?;
-                    stream.set_write_timeout(timeout)?;
-                    let (output, input) = (Vec::new(), Vec::new());
-                    return Ok(Self { stream, timeout, interrupt: None, output, input, consumed: 0 });
+            match TcpStream::connect_timeout(&addr, timeout) {
+                Ok(socket) => {
+                    socket.set_nodelay(true)?;
+                    let mut connection = Self {
+                        stream: Stream::new(socket, tls)?,
+                        timeout: None,
+                        interrupt: None,
+                        output: Vec::new(),
+                        input: Vec::new(),
+                        consumed: 0,
+                    };
+                    connection.set_timeout(Some(timeout))?;
+                    return Ok(connection);
                 }
                 Err(error) => last = error,
             }
@@ -47,9 +56,17 @@ impl Connection {
         Err(last.into())
     }
 
+    /// From now on, bytes of an answer may take this long.
+    pub(super) fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<()> {
+        self.stream.socket().set_read_timeout(timeout)?;
+        self.stream.socket().set_write_timeout(timeout)?;
+        self.timeout = timeout;
+        Ok(())
+    }
+
     /// From now on, waits for an answer end when the flag is set, and only then.
     pub(super) fn interrupt_by(&mut self, flag: Arc<AtomicBool>) -> Result<()> {
-        self.stream.set_read_timeout(Some(INTERRUPT_POLL))?;
+        self.stream.socket().set_read_timeout(Some(INTERRUPT_POLL))?;
         self.interrupt = Some(flag);
         Ok(())
     }
@@ -62,12 +79,12 @@ impl Connection {
         }
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(super) fn socket(&self) -> &TcpStream {
+        self.stream.socket()
     }
 
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.stream
+    pub(super) fn into_socket(self) -> TcpStream {
+        self.stream.into_socket()
     }
 
     /// Bytes of requests that were not written yet.
@@ -87,7 +104,7 @@ impl Connection {
 
     /// Writes what waits to be written.
     pub(super) fn flush(&mut self) -> Result<()> {
-        let result = self.stream.write_all(&self.output);
+        let result = self.stream.write_all(&self.output).and_then(|()| self.stream.flush());
         self.output.clear();
         result.map_err(|error| self.io_error(error))
     }
@@ -95,14 +112,18 @@ impl Connection {
     /// Writes bytes as they are.
     pub(super) fn write_raw(&mut self, bytes: &[u8]) -> Result<()> {
         self.flush()?;
-        self.stream.write_all(bytes).map_err(|error| self.io_error(error))
+        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).map_err(|error| self.io_error(error))
     }
 
     /// Reads the magic that precedes the answer to a handshake.
     pub(super) fn read_magic(&mut self) -> Result<()> {
         self.fill(MAGIC.len())?;
         if frame::magic(self.unread()) != Some(true) {
-            return Err(Error::Protocol("the answer does not start with the magic".into()));
+            let what = match self.unread().starts_with(&TLS_ALERT) {
+                true => "the server speaks TLS",
+                false => "the answer does not start with the magic",
+            };
+            return Err(Error::Protocol(what.into()));
         }
         self.consumed += MAGIC.len();
         Ok(())

@@ -30,12 +30,14 @@ pub mod ga;
 pub mod op;
 mod pipeline;
 mod table;
+mod tls;
 mod value;
 
 pub(crate) use connection::append_frame;
 pub use error::{Error, Result};
 pub use pipeline::Pipeline;
 pub use table::{Column, Row, Table, TableId};
+pub use tls::Tls;
 pub use value::{read_value, type_code, type_of, write_value};
 
 use crate::wire::frame::MAGIC;
@@ -156,7 +158,7 @@ impl Client {
     /// # Errors
     /// Nobody listens there, or the time is up.
     pub fn connect_raw(addr: impl ToSocketAddrs, options: Options) -> Result<Self> {
-        let connection = Connection::open(addr, options.timeout, Some(options.timeout))?;
+        let connection = Connection::open(addr, options.timeout, None)?;
         Ok(Self { connection, options, next_id: 1, outstanding: HashSet::new(), early: HashMap::new() })
     }
 
@@ -189,7 +191,7 @@ impl Client {
 
     /// The socket, for tests that close or stall it.
     pub fn stream(&self) -> &TcpStream {
-        self.connection.stream()
+        self.connection.socket()
     }
 
     /// Gives the socket away, for a caller that goes on by itself.
@@ -201,7 +203,7 @@ impl Client {
         if self.in_flight() > 0 || !self.connection.unread().is_empty() {
             return Err(Error::Usage("the connection has requests under way".into()));
         }
-        Ok(self.connection.into_stream())
+        Ok(self.connection.into_socket())
     }
 
     /// Sends a request and waits for its answer, whatever its status.

@@ -48,7 +48,7 @@ fn connects_with_and_without_credentials() {
 #[test]
 fn an_answer_that_does_not_come_ends_the_wait() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let options = Options { timeout: Some(Duration::from_millis(50)), ..Options::default() };
+    let options = Options { connect_timeout: Duration::from_millis(50), ..Options::default() };
     let error = Client::connect_with(listener.local_addr().unwrap(), &options).unwrap_err();
     assert!(matches!(error, Error::Timeout(_)), "{error}");
 }

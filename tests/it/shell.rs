@@ -170,6 +170,29 @@ fn users_have_passwords() {
 }
 
 #[test]
+fn servers_may_speak_tls() {
+    let server = TestServer::builder().tls_with_client_certificates().start();
+    let files = server.certificates().unwrap();
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let (authority, cert, key) = (path(&files.authority), path(&files.client), path(&files.client_key));
+    let all = ["--tls-ca", &authority, "--tls-cert", &cert, "--tls-key", &key, "-e", "\\dn"];
+    assert_eq!(shell(&server, &all, ""), (Some(0), " SCHEMA\n--------\n PUBLIC\n(1 row)\n".into(), String::new()));
+    // By another of its names, too.
+    let addr = format!("localhost:{}", server.addr().port());
+    assert_eq!(flint(&[&["shell", "--addr", &addr], &all[..]].concat(), "").0, Some(0));
+    for (args, code, part) in [
+        (&["--tls-ca", &authority][..], 3, "cannot connect"),
+        (&["--tls-ca", &cert, "--tls-cert", &cert, "--tls-key", &key], 3, "certificate"),
+        (&[], 3, "the server speaks TLS"),
+        (&["--tls-ca", &key], 1, &key),
+        (&["--tls-cert", &cert, "--tls-key", &key], 2, "--tls-ca"),
+    ] {
+        let (found, _, errors) = shell(&server, args, "\\dn");
+        assert!(found == Some(code) && errors.contains(part), "{args:?} {found:?} {errors}");
+    }
+}
+
+#[test]
 fn a_lost_connection_is_made_again() {
     let mut server = TestServer::start();
     let (addr, script) = (server.addr().to_string(), "\\d\n");

@@ -40,6 +40,7 @@ pub use transaction::{Tx, TxOptions};
 
 use super::connection::Connection;
 use super::error::{Error, Result};
+use super::tls::Tls;
 use crate::door::igni::ga::opcode::Opcode;
 use crate::wire::frame::MAGIC;
 use crate::wire::msgpack::{Reader, Write as _};
@@ -65,19 +66,21 @@ const FLAG_ERROR: i64 = 4;
 pub struct Options {
     /// The user's name and password, if the server wants them.
     pub credentials: Option<(String, String)>,
-    /// How long to wait for the connection.
+    /// How long to wait for the connection, and then for the answer to the handshake.
     pub connect_timeout: Duration,
     /// How long to wait for bytes of an answer; `None` waits for ever.
     pub timeout: Option<Duration>,
+    /// How to speak TLS; `None` speaks plainly.
+    pub tls: Option<Tls>,
     /// Setting this flag cancels the statement that runs: the server is asked to end it, and its error is waited for,
-    /// until the flag is set once more. With a flag, the timeout is that of the handshake alone.
+    /// until the flag is set once more. With a flag, `timeout` does not matter.
     pub interrupt: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let (connect_timeout, timeout) = (Duration::from_secs(10), Some(Duration::from_secs(60)));
-        Self { credentials: None, connect_timeout, timeout, interrupt: None }
+        Self { credentials: None, connect_timeout, timeout, tls: None, interrupt: None }
     }
 }
 
@@ -130,13 +133,14 @@ impl Client {
     /// # Errors
     /// Nobody listens there, the time is up, or the server refuses ([`Error::Ga`]).
     pub fn connect_with(addr: impl ToSocketAddrs, options: &Options) -> Result<Self> {
-        let mut connection = Connection::open(addr, options.connect_timeout, options.timeout)?;
+        let mut connection = Connection::open(addr, options.connect_timeout, options.tls.as_ref())?;
         connection.write_raw(&MAGIC)?;
         connection.queue_frame(|out| put_hello(out, options))?;
         connection.flush()?;
         connection.read_magic()?;
         let payload = connection.read_frame()?;
         let (server, observed) = read_welcome(&mut Reader::new(&payload))?;
+        connection.set_timeout(options.timeout)?;
         if let Some(flag) = &options.interrupt {
             connection.interrupt_by(Arc::clone(flag))?;
         }
@@ -161,7 +165,7 @@ impl Client {
 
     /// The socket, for tests that close or stall it.
     pub fn stream(&self) -> &TcpStream {
-        self.connection.stream()
+        self.connection.socket()
     }
 
     /// Asks for nothing; keeps the connection alive.
