@@ -2,10 +2,10 @@
 
 use super::progress::Progress;
 use super::shell::{CANNOT_CONNECT, Server};
-use crate::client::ga::{Client, SqlOptions};
+use crate::client::ga::{Client, SqlOptions, SqlResult, Table};
 use crate::error::{Error, Kind, Result};
 use crate::tabular::csv::{NULL, Sink};
-use crate::tabular::{Failure, write_result};
+use crate::tabular::{Failure, write_result, write_table};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 /// Write the rows of a table or a query as CSV
 ///
-/// The rows are those of one moment. `flint import` reads them back.
+/// The rows are those of one moment. `flint import` reads them back. Of a table, every digit is written; of a query, as
+/// many digits of a second as SQL carries.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub(super) struct Args {
@@ -41,6 +42,12 @@ pub(super) struct Args {
     page_size: Option<u32>,
 }
 
+/// What is exported.
+enum What {
+    Table(Box<Table>),
+    Result(SqlResult),
+}
+
 /// Queries, writes, and tells how many rows there were if they went to a file.
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     let mut client = match Client::connect_with(&args.server.addr, &args.server.options()?) {
@@ -50,19 +57,21 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
             return Ok(CANNOT_CONNECT.into());
         }
     };
-    let query = match (args.table, args.query) {
-        (Some(name), _) => {
-            let table = client.table(&name).map_err(|error| failed(error.to_string()))?;
-            let table = table.ok_or_else(|| failed(format!("there is no table {name}")))?;
-            format!("SELECT * FROM {}", table.name)
+    let what = match &args.table {
+        Some(name) => {
+            let table = client.table(name).map_err(|error| failed(error.to_string()))?;
+            What::Table(Box::new(table.ok_or_else(|| failed(format!("there is no table {name}")))?))
         }
-        (None, query) => query.unwrap_or_default(),
+        None => {
+            let options = SqlOptions { page_size: args.page_size, ..SqlOptions::default() };
+            let result = client.sql(&args.query.unwrap_or_default(), &[], &options);
+            let result = result.map_err(|error| failed(error.to_string()))?;
+            if !result.has_rows {
+                return Err(failed("the statement has no rows to export".into()));
+            }
+            What::Result(result)
+        }
     };
-    let options = SqlOptions { page_size: args.page_size, ..SqlOptions::default() };
-    let result = client.sql(&query, &[], &options).map_err(|error| failed(error.to_string()))?;
-    if !result.has_rows {
-        return Err(failed("the statement has no rows to export".into()));
-    }
     // The file is made when there is something to write to it.
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(BufWriter::new(
@@ -72,7 +81,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     };
     let progress = Progress::new(None);
     let mut sink = Sink::to_read_back(&args.null);
-    let written = write_result(result, &mut client, &mut sink, &mut out, &mut |rows| progress.set(rows, 0));
+    let tell = &mut |rows| progress.set(rows, 0);
+    let written = match what {
+        What::Table(table) => write_table(&mut client, *table, args.page_size, &mut sink, &mut out, tell),
+        What::Result(result) => write_result(result, &mut client, &mut sink, &mut out, tell),
+    };
     drop(progress);
     match (written, args.output) {
         (Ok(rows), Some(path)) => println!("{rows} rows written to {}", path.display()),

@@ -5,10 +5,12 @@
 
 mod aligned;
 pub mod csv;
+mod exact;
 mod json;
 pub mod source;
 
 pub use aligned::Aligned;
+pub use exact::write_table;
 pub use json::Json;
 
 use crate::client;
@@ -129,34 +131,42 @@ pub fn write_result(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Failure> {
+    let columns = result.columns.clone();
+    let written = write_pages(&columns, &mut || result.next_page(client), sink, out, progress);
+    // An error of the rows is the one to tell.
+    let closed = result.close(client);
+    let total = written?;
+    closed?;
+    Ok(total)
+}
+
+/// The same for rows from anywhere; `next` gives pages until there are no more.
+///
+/// # Errors
+/// `next` or the output fails.
+pub fn write_pages(
+    columns: &[ColumnMeta],
+    next: &mut dyn FnMut() -> client::Result<Option<Vec<Row>>>,
+    sink: &mut dyn Sink,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, Failure> {
     let mut total = 0;
     let mut begun = false;
-    let written = loop {
-        let page = match result.next_page(client) {
-            Ok(Some(page)) => page,
-            Ok(None) => break sink.end(out, total),
-            Err(error) => {
-                // The first error is the one to tell.
-                let _ = result.close(client);
-                return Err(error.into());
-            }
-        };
-        let mut write = || {
-            if !begun {
-                sink.begin(out, &result.columns, &page)?;
-            }
-            sink.rows(out, &page)?;
-            out.flush()
-        };
-        if let Err(error) = write() {
-            break Err(error);
+    while let Some(page) = next()? {
+        if !begun {
+            sink.begin(out, columns, &page)?;
+            begun = true;
         }
-        begun = true;
+        sink.rows(out, &page)?;
+        out.flush()?;
         total += page.len() as u64;
         progress(total);
-    };
-    result.close(client)?;
-    written?;
+    }
+    if !begun {
+        sink.begin(out, columns, &[])?;
+    }
+    sink.end(out, total)?;
     out.flush()?;
     Ok(total)
 }

@@ -83,15 +83,7 @@ fn rows(client: &mut Client, table: &mut Table, count: usize) -> Vec<Record> {
 
 /// What an export writes for rows that were read by key.
 fn written(table: &Table, records: &[Record]) -> Vec<u8> {
-    let meta = |name: &str| ColumnMeta {
-        name: name.into(),
-        nullable: true,
-        type_id: 0,
-        precision: None,
-        scale: None,
-        origin: None,
-    };
-    let columns: Vec<_> = table.columns.iter().map(|column| meta(&column.name)).collect();
+    let columns: Vec<_> = table.columns.iter().map(ColumnMeta::from).collect();
     let rows: Vec<Row> = records.iter().map(|record| record.iter().map(|(_, value)| value.clone()).collect()).collect();
     let (mut sink, mut out) = (Sink::to_read_back("\\N"), Vec::new());
     sink.begin(&mut out, &columns, &rows).unwrap();

@@ -1,9 +1,10 @@
 //! What a statement's rows and parameters look like.
 
+use super::TableColumn;
 use super::error::optional_text;
 use crate::client::error::{Error, Result};
 use crate::config::DECIMAL_SCALE_MAX;
-use crate::door::igni::ga::schema::column_type;
+use crate::door::igni::ga::schema::{column_type, type_id};
 use crate::value::{ColumnType, Decimal, Value};
 use crate::wire::binary_tuple::Tuple;
 use crate::wire::msgpack::{Family, Reader};
@@ -84,6 +85,21 @@ impl ColumnMeta {
             (Value::Decimal(decimal), Some(scale)) => Value::Decimal(at_scale(decimal, scale)),
             (value, _) => value.into_owned(),
         })
+    }
+}
+
+/// As a query of the table describes it, but for the lengths of text and bytes.
+impl From<&TableColumn> for ColumnMeta {
+    fn from(column: &TableColumn) -> Self {
+        let (precision, scale) = match column.ty {
+            ColumnType::Decimal { precision, scale } => (Some(precision), i32::try_from(scale).ok()),
+            ColumnType::Time { precision }
+            | ColumnType::Datetime { precision }
+            | ColumnType::Timestamp { precision } => (Some(precision.into()), None),
+            _ => (None, None),
+        };
+        let (name, type_id) = (column.name.to_string(), type_id(column.ty));
+        Self { name, nullable: column.nullable, type_id, precision, scale, origin: None }
     }
 }
 

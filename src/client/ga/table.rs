@@ -82,6 +82,11 @@ impl Record {
         self.0.iter().find(|(name, _)| **name == *column).map(|(_, value)| value)
     }
 
+    /// The values in table order.
+    pub fn into_values(self) -> impl Iterator<Item = Value<'static>> {
+        self.0.into_iter().map(|(_, value)| value)
+    }
+
     /// Names and values in table order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value<'static>)> {
         self.0.iter().map(|(name, value)| (&**name, value))
