@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use flint::config::Limits;
-use flint::door::igni::Session;
+use flint::door::igni::{Services, Session};
 use flint::door::{ConnId, Output};
 use flint::store::clock::SystemClock;
 use flint::store::database::Database;
@@ -30,7 +30,7 @@ impl Connection {
     fn open() -> Self {
         let rng = fastrand::Rng::with_seed(1);
         let engine = Engine::new(Database::new(), None, u64::MAX, Limits::default(), Arc::new(SystemClock), rng);
-        let session = Session::new(ConnId(1), SocketAddr::from(([127, 0, 0, 1], 1)), None);
+        let session = Session::new(ConnId(1), SocketAddr::from(([127, 0, 0, 1], 1)), Services::default());
         let mut connection = Self { engine, session, output: Output::default() };
         connection.run(&[3, 0, 0, 2, 0xc4, 0, 0x80]);
         connection

@@ -26,6 +26,10 @@ pub const BATCH_ROWS_MAX: usize = 1_000_000;
 pub const DECIMAL_BYTES_MAX: usize = 16 << 10;
 /// A decimal's scale, in either direction.
 pub const DECIMAL_SCALE_MAX: u32 = 32_767;
+/// Parameters of one SQL statement.
+pub const SQL_PARAMETERS_MAX: usize = 10_000;
+/// Rows of one page of a result.
+pub const SQL_PAGE_ROWS_MAX: usize = 100_000;
 /// Partitions that GA clients are told a table has: Ignite's default. It must not change over a table's life.
 pub const PARTITIONS: u16 = 25;
 /// Schema versions of a table that one request may ask for.
@@ -49,6 +53,9 @@ pub const TRACE_PENDING_MAX: usize = 10_000;
 /// Schema versions a trace remembers, per connection.
 pub const TRACE_SCHEMAS_MAX: usize = 1_000;
 
+/// Bytes that all running SQL statements may take together unless told otherwise.
+pub const SQL_MEMORY: usize = 256 << 20;
+
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -68,6 +75,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Bytes that all rows and keys may take.
     pub max_memory: u64,
+    /// Bytes that all running SQL statements may take together, beside the rows.
+    pub sql_memory: usize,
     /// How long the loop polls without blocking after the last event.
     pub spin: Duration,
     /// Annotated frames of all connections are written here.
@@ -173,6 +182,7 @@ impl Default for Config {
             authentication: Authentication::None,
             tls: None,
             max_memory: u64::MAX,
+            sql_memory: SQL_MEMORY,
             spin: Duration::ZERO,
             trace: None,
             limits: Limits::default(),

@@ -76,6 +76,8 @@ pub enum Kind {
     SqlConstraint,
     /// SQL that failed while it ran.
     SqlRuntime,
+    /// A statement that begins or ends a transaction where none may.
+    SqlTransactionControl,
     /// A request was cancelled or ran out of time.
     Cancelled,
     /// Compute jobs are not run here.

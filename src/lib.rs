@@ -9,6 +9,7 @@
 //! - [`wire`]: framing, msgpack and the binary tuple, as functions from bytes to values and back; no I/O, no clock.
 //! - [`door`]: the two dialects of the Ignite thin-client protocol. A door knows bytes and error codes, never tables.
 //! - [`op`]: what a request means. An operation knows tables, never bytes.
+//! - [`sql`]: statements over operations and, in builds with feature `sql`, a query engine with threads of its own.
 //! - [`store`]: the database value in memory, transactions, and what survives a crash: commit log and checkpoint.
 //! - [`net`]: the event loop, the only place that reads sockets and the clock.
 //! - [`server`] assembles them; [`fixture`] is the same server inside a test.
@@ -33,6 +34,7 @@ pub mod net;
 pub mod op;
 pub mod server;
 pub mod shell;
+pub mod sql;
 pub mod store;
 pub mod tabular;
 pub mod trace;

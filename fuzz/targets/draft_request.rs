@@ -1,14 +1,14 @@
 //! Requests of the draft dialect: each gets one well-formed answer, and the connection goes on.
 #![no_main]
 
-use flint::door::igni::Session;
+use flint::door::igni::{Services, Session};
 use flint::door::{ConnId, Flow, Output};
 use flint::wire::msgpack::Reader;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut engine = flint_fuzz::engine();
-    let mut session = Session::new(ConnId(1), ([127, 0, 0, 1], 10800).into(), None);
+    let mut session = Session::new(ConnId(1), ([127, 0, 0, 1], 10800).into(), Services::default());
     let mut out = Output::default();
     session.frame(&mut engine, &[3, 0, 0, 2, 0xc4, 0, 0x80], &mut out);
     assert!(session.established());

@@ -1,7 +1,7 @@
 //! What the fuzz targets share: a small server without sockets, and its tables.
 
 use flint::config::Limits;
-use flint::door::igni::Session;
+use flint::door::igni::{Services, Session};
 use flint::door::{ConnId, Output};
 use flint::store::catalog::{Change, NewTable};
 use flint::store::clock::ManualClock;
@@ -84,7 +84,7 @@ pub fn engine() -> Engine {
 /// Feeds frames to a session: `hello`, then those of `data`, each after its length in two bytes.
 pub fn converse(hello: &[u8], data: &[u8]) {
     let mut engine = engine();
-    let mut session = Session::new(ConnId(1), SocketAddr::from(([127, 0, 0, 1], 10800)), None);
+    let mut session = Session::new(ConnId(1), SocketAddr::from(([127, 0, 0, 1], 10800)), Services::default());
     let mut out = Output::default();
     if !hello.is_empty() {
         session.frame(&mut engine, hello, &mut out);

@@ -63,7 +63,7 @@ fn answers_are_judged() {
     assert_eq!(ga.read(&[0xcd, 1, 0, 0, 0xd3, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0xc0]), Ok((256, 2)));
     let mut answer = vec![5, 4, 0xd3, 0, 0, 0, 0, 0, 0, 0, 1];
     let error = crate::error::Error::new(crate::error::Kind::LockTimeout, "no");
-    crate::door::igni::ga::error::put_body(&mut answer, &error, 1);
+    crate::door::igni::ga::error::put_body(&mut answer, &error, 1, None);
     let text = "the server answered request 5 with error 458757, org.apache.ignite.tx.TransactionException: no";
     assert_eq!(ga.read(&answer).unwrap_err(), text);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 
 use super::bytes;
-use crate::config::{Authentication, Config, Durability, Limits, Storage, Tls};
+use crate::config::{Authentication, Config, Durability, Limits, SQL_MEMORY, Storage, Tls};
 use crate::error::{Error, Kind, Result};
 use crate::server::Server;
 
@@ -74,6 +74,10 @@ pub(super) struct Args {
     /// Bytes that all rows and keys may take; writes beyond it are refused
     #[arg(long, env = "FLINT_MAX_MEMORY", value_name = "BYTES", value_parser = bytes)]
     max_memory: Option<u64>,
+
+    /// Bytes that all running SQL statements may take together, beside the rows (default 256MiB)
+    #[arg(long, env = "FLINT_SQL_MEMORY", value_name = "BYTES", value_parser = bytes)]
+    sql_memory: Option<u64>,
 
     /// Connections at one time
     #[arg(long, env = "FLINT_MAX_CONNECTIONS", value_name = "N", default_value_t = Limits::default().connections)]
@@ -157,6 +161,7 @@ fn config(args: Args) -> Result<Config> {
             client_authority: args.tls_client_ca,
         }),
         max_memory: args.max_memory.unwrap_or(u64::MAX),
+        sql_memory: args.sql_memory.map_or(SQL_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         spin: Duration::from_micros(args.spin_us),
         trace: args.trace,
         limits: Limits {

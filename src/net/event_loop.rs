@@ -20,9 +20,10 @@ use super::timers::{Due, Timers};
 use super::tls::{Certificates, Socket};
 use crate::auth::Users;
 use crate::config::{Authentication, Config, Limits};
-use crate::door::igni::Session;
+use crate::door::igni::{Services, Session};
 use crate::door::{ConnId, Output};
 use crate::error::{Error, Kind, Result};
+use crate::sql;
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
@@ -64,9 +65,7 @@ pub struct EventLoop {
     signals: Option<Signals>,
     tls: Option<Certificates>,
     authentication: Authentication,
-    /// Who may connect; everybody if there are none.
-    /// Who may connect; everybody if there are none.
-    users: Option<Arc<Users>>,
+    services: Services,
     pub(super) hooks: Hooks,
     pub(super) conns: Slots<Conn<Socket>>,
     timers: Timers,
@@ -100,15 +99,19 @@ impl EventLoop {
         let addresses = config.listen.iter().map(|&address| (address, tls.is_some()));
         let addresses = addresses.chain(config.listen_plain.iter().map(|&address| (address, false)));
         let listeners = Listeners::bind(addresses, poll.registry(), |n| Token(LISTENER_0 - n))?;
+        let handle = Handle::new(waker);
+        let waking = handle.clone();
+        let wake = move |ticket| waking.post(Box::new(move |engine| engine.wake(ticket)));
+        let services = Services { users, sql: Arc::new(sql::Service::new(config.sql_memory, Arc::new(wake))) };
         Ok(Self {
             poll,
-            handle: Handle::new(waker),
+            handle,
             clock,
             listeners,
             signals: None,
             tls,
             authentication,
-            users,
+            services,
             hooks,
             conns: Slots::default(),
             timers: Timers::default(),
@@ -228,7 +231,7 @@ impl EventLoop {
                 SIGHUP => {
                     self.tls.iter_mut().for_each(Certificates::reload);
                     match load_users(&self.authentication) {
-                        Ok(users) => self.users = users,
+                        Ok(users) => self.services.users = users,
                         Err(error) => log::error!("the old users stay: {error}"),
                     }
                 }
@@ -263,7 +266,7 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Instant) {
-        let Self { listeners, conns, poll, timers, limits, full, tls, hooks, users, .. } = self;
+        let Self { listeners, conns, poll, timers, limits, full, tls, hooks, services, .. } = self;
         listeners.accept(now, |mut stream, peer, secure| {
             if hooks.refuses_connections() {
                 return;
@@ -283,7 +286,7 @@ impl EventLoop {
                 sockopt::set_tcp_keepintvl(&stream, KEEPALIVE_INTERVAL)?;
                 let token = Token(id.0 as usize);
                 poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-                let session = Session::new(id, stream.local_addr()?, users.clone());
+                let session = Session::new(id, stream.local_addr()?, services.clone());
                 let tls = tls.as_ref().filter(|_| secure);
                 Ok::<_, io::Error>(Conn::new(id, Socket::new(stream, tls)?, session))
             });

@@ -87,7 +87,8 @@ impl Handle {
         drop(refused);
     }
 
-    fn post(&self, command: Command) {
+    /// Runs a command inside the loop, some time; not at all if the loop has ended.
+    pub(crate) fn post(&self, command: Command) {
         if let Some(commands) = self.shared.commands.lock().as_mut() {
             commands.push(command);
         }

@@ -9,6 +9,7 @@ use crate::store::key::Key;
 use crate::store::locks::Mode;
 use crate::store::row::Row;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// A tuple packed for the newest schema version, with its key.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,17 @@ pub struct NewTuple {
 
 /// One or more of something, in the order of the request.
 pub type Many<T> = SmallVec<[T; 1]>;
+
+/// A row that a change puts or deletes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// Its key.
+    pub key: Key,
+    /// The row; `None` deletes.
+    pub row: Option<Row>,
+    /// Whether the key must not exist yet.
+    pub new: bool,
+}
 
 /// What to do with the tuples of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +66,8 @@ pub enum Action {
     GetAndDelete(Key),
     /// Puts (`Some`) and deletes rows: [`Reply::Done`].
     Stream(Vec<(Key, Option<Row>)>),
+    /// Puts and deletes rows, all or none: [`Reply::Skipped`] are the places of new keys that exist, if any.
+    Change(Arc<[Write]>),
 }
 
 /// What an action returns. Rows are packed for the newest schema version.
@@ -89,6 +103,9 @@ impl Action {
             Self::Stream(rows) => {
                 rows.iter().filter_map(|(_, row)| row.as_ref()).map(|row| row.bytes().len() as u64).sum()
             }
+            Self::Change(writes) => {
+                writes.iter().filter_map(|w| w.row.as_ref()).map(|row| row.bytes().len() as u64).sum()
+            }
             Self::Get(_) | Self::Contains(_) | Self::Delete(_) | Self::DeleteExact(_) | Self::GetAndDelete(_) => 0,
         }
     }
@@ -105,6 +122,7 @@ impl Action {
             Self::ReplaceExact { old, new } => SmallVec::from_slice(&[&old.key, &new.key]),
             Self::GetAndDelete(key) => SmallVec::from_slice(&[key]),
             Self::Stream(rows) => rows.iter().map(|(key, _)| key).collect(),
+            Self::Change(writes) => writes.iter().map(|w| &w.key).collect(),
         };
         (Mode::Exclusive, keys)
     }
@@ -179,6 +197,21 @@ pub fn run(access: &mut impl Access, table: &Table, action: Action) -> Reply {
                 rows.delete(key);
             }
             Reply::Row(old)
+        }
+        Action::Change(writes) => {
+            let there = |(_, w): &(usize, &Write)| w.new && rows.exists(&w.key);
+            let taken: Vec<usize> = writes.iter().enumerate().filter(there).map(|(place, _)| place).collect();
+            if taken.is_empty() {
+                for Write { key, row, .. } in writes.iter().cloned() {
+                    match row {
+                        Some(row) => rows.put(NewTuple { key, row }),
+                        None => {
+                            rows.delete(key);
+                        }
+                    }
+                }
+            }
+            Reply::Skipped(taken)
         }
         Action::Stream(changes) => {
             for (key, row) in changes {

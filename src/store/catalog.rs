@@ -9,6 +9,7 @@ use super::schema::Schema;
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The schema that an unqualified name belongs to.
 pub const PUBLIC: &str = "PUBLIC";
@@ -24,7 +25,11 @@ pub struct Catalog {
     next_table_id: u32,
     /// Identifies this store to clients that hold several connections; made once.
     pub cluster_id: u128,
+    edition: u64,
 }
+
+/// Numbers for editions of catalogs: none is used twice, in whichever catalog.
+static EDITIONS: AtomicU64 = AtomicU64::new(1);
 
 /// A table's definition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,7 +149,13 @@ impl Catalog {
             by_uuid: imbl::OrdMap::new(),
             next_table_id: FIRST_TABLE_ID,
             cluster_id: 0,
+            edition: EDITIONS.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// Names what the catalog holds: two catalogs of the same edition hold the same.
+    pub fn edition(&self) -> u64 {
+        self.edition
     }
 
     /// All tables, by id.
@@ -180,6 +191,7 @@ impl Catalog {
 
     /// Applies a change, whose arguments were checked when it was made; a second check guards the replay of a log.
     pub fn apply(&mut self, change: &Change) -> Result<()> {
+        self.edition = EDITIONS.fetch_add(1, Ordering::Relaxed);
         match change {
             Change::CreateTable(new) => self.create(new),
             Change::DropTable { id } => {

@@ -4,6 +4,7 @@ use super::range::{self, OutOfRange};
 use crate::config::DECIMAL_SCALE_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::value::{ColumnType, Decimal, UNLIMITED, Value};
+use crate::wire::binary_tuple;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -88,6 +89,17 @@ impl Column {
             }
         };
         Ok(value)
+    }
+
+    /// The value of the default, for a row that was stored before the column came. Null stands for none.
+    ///
+    /// # Errors
+    /// A default that is no value of the column's type.
+    pub fn default_value(&self) -> Result<Value<'static>> {
+        match self.default.element() {
+            Some(element) => binary_tuple::decode(element, self.ty).map(Value::into_owned),
+            None => Ok(Value::Null),
+        }
     }
 
     /// The error for a null, or no value, where the column needs one.

@@ -8,7 +8,7 @@
 
 use super::catalog::{Catalog, Change, Table};
 use super::clock::Clock;
-use super::database::{Database, Edit, ROW_OVERHEAD_BYTES};
+use super::database::{Database, Edit, ROW_OVERHEAD_BYTES, Rows};
 use super::key::Key;
 use super::locks::Locks;
 use super::persist;
@@ -309,6 +309,31 @@ impl Engine {
         Ok(())
     }
 
+    /// Bytes that rows may still grow by.
+    pub fn memory_left(&self) -> u64 {
+        self.max_memory.saturating_sub(self.db.bytes())
+    }
+
+    /// A request that waited for work outside the engine is to be run again.
+    pub fn wake(&mut self, ticket: Ticket) {
+        self.woken.push(ticket);
+    }
+
+    /// A read-write transaction has read a whole table: what it read must still be so when it commits.
+    ///
+    /// # Errors
+    /// `LockConflict` if it has read it before and others have changed it since; it is rolled back then.
+    pub fn scanned(&mut self, id: TxId, table: u32, rows: Rows) -> Result<()> {
+        let Some(State::ReadWrite(writes)) = self.transactions.get_mut(id).map(|tx| &mut tx.state) else { return Ok(()) };
+        if writes.scanned.get(&table).is_none_or(|before| before.same(&rows)) {
+            writes.scanned.insert(table, rows);
+            return Ok(());
+        }
+        let error = tx::changed_under(id);
+        self.kill(id, error.clone());
+        Err(error)
+    }
+
     /// Starts a commit. Dropped before [`Commit::finish`], it never was.
     pub fn begin_commit(&mut self) -> Commit<'_> {
         let payload = std::mem::take(&mut self.payload);
@@ -380,7 +405,7 @@ impl Engine {
             State::ReadOnly(_) => return Ok(self.db.commit),
             State::ReadWrite(writes) => writes,
         };
-        let result = self.apply(&writes);
+        let result = self.apply(id, &writes);
         self.release(id, &writes);
         result
     }
@@ -427,7 +452,10 @@ impl Engine {
         self.woken.extend(writes.waiting.iter().copied());
     }
 
-    fn apply(&mut self, writes: &Writes) -> Result<u64> {
+    fn apply(&mut self, id: TxId, writes: &Writes) -> Result<u64> {
+        if !writes.scanned.iter().all(|(&table, rows)| self.db.rows(table).same(rows)) {
+            return Err(tx::changed_under(id));
+        }
         if writes.rows.is_empty() {
             return Ok(self.db.commit);
         }

@@ -6,7 +6,7 @@
 
 use super::catalog::{Catalog, Table};
 use super::column::Default;
-use super::database::Database;
+use super::database::{Database, Rows};
 use super::key::Key;
 use super::row::Row;
 use crate::error::{Error, Kind};
@@ -67,6 +67,8 @@ pub struct Writes {
     pub bytes: u64,
     /// The tables as they were when it began.
     pub began: Catalog,
+    /// Tables it has read as a whole, as they were.
+    pub scanned: BTreeMap<u32, Rows>,
 }
 
 impl Writes {
@@ -130,6 +132,14 @@ impl Writes {
         }
         Ok(())
     }
+}
+
+/// The error of a transaction that has read all of a table which others have changed since.
+pub fn changed_under(id: TxId) -> Error {
+    Error::new(
+        Kind::LockConflict,
+        format!("A table that the transaction has read was changed by another one [txId={id}]; it is rolled back"),
+    )
 }
 
 /// All open transactions and all requests that wait.

@@ -2,7 +2,7 @@
 //! TCP, and hands back the answers as they are.
 
 use flint::config::{Config, Limits};
-use flint::door::igni::Session;
+use flint::door::igni::{Services, Session};
 use flint::door::{ConnId, Flow, Output};
 use flint::server::{Running, Server};
 use flint::store::clock::SystemClock;
@@ -114,7 +114,7 @@ impl Over for InProcess {
     fn connect(&self) -> Box<dyn Peer> {
         Box::new(InProcessPeer {
             engine: Rc::clone(&self.engine),
-            session: Session::new(ConnId(1), ([127, 0, 0, 1], 10800).into(), None),
+            session: Session::new(ConnId(1), ([127, 0, 0, 1], 10800).into(), Services::default()),
             output: Output::default(),
             input: Vec::new(),
             magic_seen: false,

@@ -12,17 +12,35 @@ use self::ga::Ga;
 use self::handshake::{Dialect, Refusal, Request};
 use super::{ConnId, Flow, Output};
 use crate::auth::Users;
+use crate::config::SQL_MEMORY;
 use crate::error::{Error, Result};
+use crate::sql;
 use crate::store::engine::Engine;
 use crate::wire::frame::MAGIC;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// What the connections of a server share.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Who may connect; everybody if there are none.
+    pub users: Option<Arc<Users>>,
+    /// Runs SQL.
+    pub sql: Arc<sql::Service>,
+}
+
+impl Default for Services {
+    /// Those of a door without a server around it: nobody takes up again a statement that waits.
+    fn default() -> Self {
+        Self { users: None, sql: Arc::new(sql::Service::new(SQL_MEMORY, Arc::new(|_| {}))) }
+    }
+}
+
 /// One connection.
 pub struct Session {
     id: ConnId,
     address: SocketAddr,
-    users: Option<Arc<Users>>,
+    services: Services,
     state: State,
 }
 
@@ -34,9 +52,9 @@ enum State {
 }
 
 impl Session {
-    /// A connection that has not said anything, to the server's `address`. Everybody may use it if there are no `users`.
-    pub fn new(id: ConnId, address: SocketAddr, users: Option<Arc<Users>>) -> Self {
-        Self { id, address, users, state: State::Handshake }
+    /// A connection that has not said anything, to the server's `address`.
+    pub fn new(id: ConnId, address: SocketAddr, services: Services) -> Self {
+        Self { id, address, services, state: State::Handshake }
     }
 
     /// Runs one frame and appends what it is answered. After [`Flow::Park`] nothing was, and the same frame is to be run
@@ -90,7 +108,7 @@ impl Session {
         out.raw(&MAGIC);
         match Request::parse(frame) {
             Ok(request @ Request { dialect: Dialect::Ga, .. }) => {
-                match Ga::greet(engine, self.id, self.address, self.users.as_deref(), &request, out) {
+                match Ga::greet(engine, self.id, self.address, &self.services, &request, out) {
                     Some(ga) => {
                         self.state = State::Ga(Box::new(ga));
                         Flow::Continue
@@ -123,7 +141,7 @@ impl Session {
 
     /// Whether a draft client may use the connection; it brings credentials as today's clients do.
     fn admit(&self, request: &Request<'_>) -> Result<()> {
-        match &self.users {
+        match &self.services.users {
             Some(users) => users.authenticate(
                 request.extension("authn-type"),
                 request.extension("authn-identity"),

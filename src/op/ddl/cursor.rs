@@ -101,6 +101,16 @@ impl<'a> Cursor<'a> {
         token
     }
 
+    /// The place of the next token, for [`Self::since`].
+    pub(super) fn place(&self) -> usize {
+        self.next
+    }
+
+    /// The tokens from a place up to the next one.
+    pub(super) fn since(&self, place: usize) -> Vec<TokenWithSpan> {
+        self.tokens.get(place..self.next).unwrap_or_default().to_vec()
+    }
+
     /// Whether a statement ends here.
     pub(super) fn at_end(&self) -> bool {
         matches!(self.peek().token, Token::SemiColon | Token::EOF)

@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::op::table::{self, NewColumn};
 use crate::store::catalog::{PUBLIC, Table};
 use crate::store::engine::Engine;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::sync::Arc;
 
 /// One SQL statement.
@@ -52,6 +53,8 @@ pub enum Statement {
         class: Class,
         /// Its first words, upper-cased.
         what: String,
+        /// All of it, for whoever runs it.
+        tokens: Vec<TokenWithSpan>,
     },
 }
 
@@ -102,6 +105,14 @@ impl Statement {
             _ => Class::Ddl,
         }
     }
+
+    /// How many parameters it has.
+    pub fn parameters(&self) -> usize {
+        match self {
+            Self::Other { tokens, .. } => tokens.iter().filter(|t| matches!(t.token, Token::Placeholder(_))).count(),
+            _ => 0,
+        }
+    }
 }
 
 /// Runs a script of statements in [`PUBLIC`], one after the other.
@@ -109,23 +120,23 @@ impl Statement {
 /// # Errors
 /// Those of [`parse_script`], before anything has run, and of [`run`], at the first statement that fails.
 pub fn run_script(engine: &mut Engine, text: &str) -> Result<()> {
-    parse_script(text)?.iter().try_for_each(|statement| run(engine, statement, None).map(drop))
+    parse_script(text)?.iter().try_for_each(|statement| run(engine, statement, PUBLIC).map(drop))
 }
 
-/// Runs one statement; whether it changed something. `default_schema` is an identifier as a client writes it.
+/// Runs one statement; whether it changed something. `schema` is that of unqualified names.
 ///
 /// # Errors
 /// `SqlValidation` for what does not exist, exists already, cannot be, or is not supported; faults of the store.
-pub fn run(engine: &mut Engine, statement: &Statement, default_schema: Option<&str>) -> Result<bool> {
+pub fn run(engine: &mut Engine, statement: &Statement, schema: &str) -> Result<bool> {
     match statement {
-        Statement::CreateTable(create) => create_table(engine, create, default_schema).map_err(validation),
+        Statement::CreateTable(create) => create_table(engine, create, schema).map_err(validation),
         Statement::DropTable { table, if_exists } => {
-            let Some(table) = find(engine, table, *if_exists, default_schema)? else { return Ok(false) };
+            let Some(table) = find(engine, table, *if_exists, schema)? else { return Ok(false) };
             table::drop(engine, table.id).map_err(validation)?;
             Ok(true)
         }
         Statement::AddColumns { table, if_exists, columns } => {
-            let Some(table) = find(engine, table, *if_exists, default_schema)? else { return Ok(false) };
+            let Some(table) = find(engine, table, *if_exists, schema)? else { return Ok(false) };
             if let Some(column) = columns.iter().find(|c| matches!(c.default, table::NewDefault::RandomUuid)) {
                 return Err(no_functional_default(&column.name));
             }
@@ -133,7 +144,7 @@ pub fn run(engine: &mut Engine, statement: &Statement, default_schema: Option<&s
             Ok(true)
         }
         Statement::DropColumns { table, if_exists, columns } => {
-            let Some(table) = find(engine, table, *if_exists, default_schema)? else { return Ok(false) };
+            let Some(table) = find(engine, table, *if_exists, schema)? else { return Ok(false) };
             table::drop_columns(engine, &table, columns).map_err(validation)?;
             Ok(true)
         }
@@ -141,8 +152,8 @@ pub fn run(engine: &mut Engine, statement: &Statement, default_schema: Option<&s
     }
 }
 
-fn create_table(engine: &mut Engine, create: &CreateTable, default_schema: Option<&str>) -> Result<bool> {
-    let schema = schema_of(&create.table, default_schema);
+fn create_table(engine: &mut Engine, create: &CreateTable, schema: &str) -> Result<bool> {
+    let schema = schema_of(&create.table, schema);
     let name = &create.table.name;
     if engine.catalog().table_by_name(&schema, name).is_some() && create.if_not_exists {
         return Ok(false);
@@ -178,9 +189,9 @@ fn find(
     engine: &Engine,
     table: &TableName,
     if_exists: bool,
-    default_schema: Option<&str>,
+    schema: &str,
 ) -> Result<Option<Arc<Table>>> {
-    let schema = schema_of(table, default_schema);
+    let schema = schema_of(table, schema);
     if !if_exists {
         check_schema(engine, &schema)?;
     }
@@ -203,11 +214,13 @@ fn check_schema(engine: &Engine, schema: &str) -> Result<()> {
 }
 
 /// The schema a name belongs to.
-fn schema_of(table: &TableName, default: Option<&str>) -> String {
-    if let Some(schema) = &table.schema {
-        return schema.clone();
-    }
-    match default {
+fn schema_of(table: &TableName, default: &str) -> String {
+    table.schema.clone().unwrap_or_else(|| default.to_owned())
+}
+
+/// The schema of unqualified names, from an identifier as a client writes it: upper case unless it is quoted.
+pub fn default_schema(identifier: Option<&str>) -> String {
+    match identifier {
         None => PUBLIC.to_owned(),
         Some(name) => match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             Some(quoted) => quoted.replace("\"\"", "\""),

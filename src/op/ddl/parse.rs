@@ -59,13 +59,14 @@ fn other(cursor: &mut Cursor<'_>) -> Result<Statement> {
         "START" | "BEGIN" | "COMMIT" | "ROLLBACK" => Class::TransactionControl,
         _ => return Err(cursor.illegal_start()),
     };
+    let start = cursor.place();
     cursor.advance();
     if cursor.at_end() && !matches!(what.as_str(), "COMMIT" | "ROLLBACK") {
         return Err(cursor.unexpected());
     }
     // Nothing runs it, so nothing has to understand the rest; much of Ignite's SQL is in no dialect of the parser.
     skip_statement(cursor);
-    Ok(Statement::Other { class, what })
+    Ok(Statement::Other { class, what, tokens: cursor.since(start) })
 }
 
 fn skip_statement(cursor: &mut Cursor<'_>) {
@@ -180,7 +181,8 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     if cursor.sees("ALTER") {
         skip_statement(cursor);
-        return Ok(Statement::Other { class: Class::Ddl, what: "ALTER TABLE ... ALTER COLUMN".into() });
+        let what = "ALTER TABLE ... ALTER COLUMN".into();
+        return Ok(Statement::Other { class: Class::Ddl, what, tokens: Vec::new() });
     }
     Err(cursor.unexpected())
 }

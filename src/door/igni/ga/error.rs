@@ -43,6 +43,7 @@ pub fn wire(kind: Kind) -> (i32, &'static str) {
         Kind::SqlConstraint => (code(SQL, 5), SQL_EXCEPTION),
         Kind::Cancelled => (code(SQL, 6), SQL_EXCEPTION),
         Kind::SqlRuntime => (code(SQL, 7), SQL_EXCEPTION),
+        Kind::SqlTransactionControl => (code(SQL, 9), SQL_EXCEPTION),
         Kind::LockConflict => (code(TX, 4), TRANSACTION),
         Kind::LockTimeout => (code(TX, 5), TRANSACTION),
         Kind::CommitFailed => (code(TX, 6), TRANSACTION),
@@ -66,9 +67,11 @@ pub fn wire(kind: Kind) -> (i32, &'static str) {
     }
 }
 
-/// Appends the body of an error reply. `trace_id` is random, so that a person can tell two reports apart.
-pub fn put_body(out: &mut Vec<u8>, error: &Error, trace_id: u128) {
+/// Appends the body of an error reply. `trace_id` is random, so that a person can tell two reports apart. A batch of SQL
+/// changes that failed tells how many rows each run before the failure has changed.
+pub fn put_body(out: &mut Vec<u8>, error: &Error, trace_id: u128, batch: Option<&[u64]>) {
     let (code, class) = wire(error.kind);
+    let class = if batch.is_some() { "org.apache.ignite.sql.SqlBatchException" } else { class };
     put_uuid(out, trace_id);
     out.put_int(code.into());
     out.put_str(class);
@@ -82,7 +85,22 @@ pub fn put_body(out: &mut Vec<u8>, error: &Error, trace_id: u128) {
             out.put_str("expected-schema-ver");
             out.put_int(current.into());
         }
-        _ => out.put_nil(),
+        _ => match batch {
+            None => out.put_nil(),
+            Some(counts) => {
+                out.put_int(1);
+                out.put_str("sql-update-counters");
+                put_counts(out, counts);
+            }
+        },
+    }
+}
+
+/// Appends the counts of a batch, in forms of 32 bits at most.
+pub fn put_counts(out: &mut Vec<u8>, counts: &[u64]) {
+    out.put_int(counts.len() as i64);
+    for &count in counts {
+        out.put_int(i32::try_from(count).unwrap_or(i32::MAX).into());
     }
 }
 

@@ -54,7 +54,7 @@ pub fn accept(out: &mut Vec<u8>, identity: &Identity, timestamp: i64) {
 /// Appends the answer to a refused handshake; the connection is closed after it.
 pub fn refuse(out: &mut Vec<u8>, error: &Error, trace_id: u128) {
     put_version(out);
-    error::put_body(out, error, trace_id);
+    error::put_body(out, error, trace_id, None);
 }
 
 #[cfg(test)]

@@ -19,15 +19,18 @@ pub mod tuples;
 
 use self::handshake::Identity;
 use self::opcode::Opcode;
+use self::sql::Statements;
 use self::transactions::Resources;
 use super::handshake::Request;
 use crate::auth::Users;
+use crate::door::igni::Services;
 use crate::door::{ConnId, Flow, Output};
 use crate::error::{Error, Kind, Result};
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use crate::wire::msgpack::{Reader, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The flag of an error answer.
 const FLAG_ERROR: i64 = 4;
@@ -42,6 +45,7 @@ pub struct Ga {
     /// Whether the client named no features, as those of Ignite 3.0.0.
     featureless: bool,
     resources: Resources,
+    statements: Statements,
     /// Trace ids of errors; nothing secret, so a plain generator.
     rng: fastrand::Rng,
 }
@@ -62,11 +66,11 @@ impl Ga {
         engine: &mut Engine,
         connection: ConnId,
         address: SocketAddr,
-        users: Option<&Users>,
+        services: &Services,
         request: &Request<'_>,
         out: &mut Output,
     ) -> Option<Self> {
-        if let Err(error) = admit(users, request) {
+        if let Err(error) = admit(services.users.as_deref(), request) {
             log::info!("connection {connection:?} is refused: {error}");
             Self::refuse(engine, &error, out);
             return None;
@@ -81,7 +85,8 @@ impl Ga {
         out.frame(|bytes| handshake::accept(bytes, &identity, timestamp));
         let rng = engine.rng.fork();
         let featureless = request.features.is_empty();
-        Some(Self { connection, address, identity, featureless, resources: Resources::default(), rng })
+        let statements = Statements::new(Arc::clone(&services.sql));
+        Some(Self { connection, address, identity, featureless, resources: Resources::default(), statements, rng })
     }
 
     /// Refuses a first frame, after the magic; the connection is to be closed.
@@ -134,6 +139,7 @@ impl Ga {
 
     /// The connection is gone: its transactions are rolled back.
     pub fn closed(&mut self, engine: &mut Engine) {
+        self.statements.close(engine);
         self.resources.close(engine);
         engine.forget_waiting(self.connection.0);
     }
@@ -170,8 +176,21 @@ impl Ga {
             Opcode::StreamerBatchSend => return tuples::stream(reader, engine, ticket, out).map(Step::of),
             Opcode::ServerOpResponse => return Ok(Step::Silent),
 
-            // There is nothing to cancel: a request that waits is answered by its deadline.
-            Opcode::Heartbeat | Opcode::OperationCancel => {}
+            Opcode::SqlExec => {
+                return self.statements.execute(reader, engine, &mut self.resources, ticket, out).map(Step::of);
+            }
+            Opcode::SqlExecScript => return self.statements.script(reader, engine, ticket).map(Step::of),
+            Opcode::SqlExecBatch => {
+                return self.statements.batch(reader, engine, &self.resources, ticket, out).map(Step::of);
+            }
+            Opcode::SqlQueryMeta => {
+                return self.statements.describe(reader, engine, &self.resources, ticket, out).map(Step::of);
+            }
+            Opcode::SqlCursorNextPage => return self.statements.next_page(reader, ticket, out).map(Step::of),
+            Opcode::SqlCursorClose => self.statements.close_cursor(reader)?,
+            Opcode::OperationCancel => self.statements.cancel(reader, engine, self.connection.0)?,
+
+            Opcode::Heartbeat => {}
             Opcode::TablesGet => tables::all(engine.catalog(), out),
             Opcode::TablesGetQualified => tables::all_qualified(engine.catalog(), out),
             Opcode::TableGet => tables::by_name(reader, engine.catalog(), out)?,
@@ -190,18 +209,7 @@ impl Ga {
                 cluster::primary_replicas(reader, engine.catalog(), &self.identity, self.address, out)?;
             }
 
-            Opcode::SqlExec => sql::execute(reader, engine, out)?,
-            Opcode::SqlExecScript => sql::script(reader, engine)?,
-            Opcode::SqlQueryMeta => sql::describe(reader, out)?,
-            Opcode::SqlExecBatch => return Err(sql::unsupported()),
-            // No statement has rows yet, so no cursor was ever handed out.
-            Opcode::SqlCursorNextPage => {
-                let id = reader.i64()?;
-                return Err(Error::new(Kind::ResourceNotFound, format!("Failed to find resource with id: {id}")));
-            }
-            Opcode::SqlCursorClose => {}
-
-            Opcode::JdbcExecBatch | Opcode::JdbcPreparedBatch => sql::refuse_jdbc(true, out),
+            Opcode::JdbcExecBatch | Opcode::JdbcPreparedBatch => sql::jdbc::refuse(true, out),
             Opcode::JdbcExec
             | Opcode::JdbcNext
             | Opcode::JdbcCursorClose
@@ -212,7 +220,7 @@ impl Ga {
             | Opcode::JdbcConnect
             | Opcode::JdbcTxFinish
             | Opcode::JdbcMoreResults
-            | Opcode::JdbcCancel => sql::refuse_jdbc(false, out),
+            | Opcode::JdbcCancel => sql::jdbc::refuse(false, out),
 
             Opcode::ComputeExecute
             | Opcode::ComputeExecuteColocated
@@ -232,9 +240,10 @@ impl Ga {
 
     fn put_error(&mut self, request: i64, error: &Error, timestamp: i64, out: &mut Output) {
         let trace_id = self.rng.u128(..);
+        let batch = self.statements.take_failed_batch();
         out.frame(|bytes| {
             put_head(bytes, request, FLAG_ERROR, timestamp);
-            error::put_body(bytes, error, trace_id);
+            error::put_body(bytes, error, trace_id, batch.as_deref());
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::BATCH_ROWS_MAX;
 use crate::error::{Error, Kind, Result};
-use crate::wire::msgpack::{Family, Reader};
+use crate::wire::msgpack::Reader;
 
 /// A tuple as it came: the columns the caller named no value for, and the binary tuple.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,40 +78,6 @@ pub fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>> {
     if reader.nil_if_next()? { Ok(None) } else { reader.str().map(Some) }
 }
 
-/// The fields of SQL requests that mean something for the statements that are run here.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sql<'a> {
-    /// The schema of unqualified names, as an identifier.
-    pub schema: Option<&'a str>,
-    /// The text of one or more statements.
-    pub text: &'a str,
-    /// How many arguments came with it.
-    pub arguments: usize,
-}
-
-impl<'a> Sql<'a> {
-    /// Reads from the schema to the arguments.
-    pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
-        let schema = optional_text(reader)?;
-        // Page size, query timeout, session timeout: integers or nil.
-        for _ in 0..3 {
-            if !reader.nil_if_next()? {
-                reader.i64()?;
-            }
-        }
-        let _time_zone = optional_text(reader)?;
-        let _property_count = reader.i64()?;
-        let _properties = reader.bin()?;
-        let text = reader.str()?;
-        // The list of arguments is missing in a batch, whose rows come instead.
-        let arguments = match reader.is_empty() || reader.family()? != Family::Integer {
-            true => 0,
-            false => reader.count(1)?,
-        };
-        Ok(Self { schema, text, arguments })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,15 +107,5 @@ mod tests {
         assert_eq!(transaction(&mut Reader::new(&[7])).unwrap(), Some(7));
         assert_eq!(transaction(&mut Reader::new(&[0xff])).unwrap_err().kind, Kind::Protocol);
         assert_eq!(transaction(&mut Reader::new(&[0])).unwrap_err().kind, Kind::Protocol);
-    }
-
-    /// As Ignite 3.1.0's Java and Python clients send it, from the schema on.
-    #[test]
-    fn sql_requests_of_real_clients_are_read() {
-        let java = b"\xa6PUBLIC\xcd\x04\0\0\0\xa7Etc/UTC\0\xc4\x01\0\xd9\x08SELECT ?\x01\xc4\x07\0\x01\x02\x03\x04\0*\xcf\0\0\0\0\0\0\0\x01";
-        let sql = Sql::read(&mut Reader::new(java)).unwrap();
-        assert_eq!(sql, Sql { schema: Some("PUBLIC"), text: "SELECT ?", arguments: 1 });
-        let python = b"\xa6PUBLIC\xcd\x04\0\xcdu0\xc0\xc0\0\xc4\x01\0\xa6DROP X\xc0\0";
-        assert_eq!(Sql::read(&mut Reader::new(python)).unwrap().arguments, 0);
     }
 }

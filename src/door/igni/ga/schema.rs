@@ -59,6 +59,21 @@ pub fn column_type(id: i64, scale: i64, precision: i64) -> Option<ColumnType> {
     })
 }
 
+/// The type of a parameter, with the precision that its value has of itself.
+pub fn argument_type(id: i64, scale: i64, bytes: usize) -> Option<ColumnType> {
+    Some(match column_type(id, scale, 9)? {
+        ColumnType::Decimal { .. } => {
+            let scale = u32::try_from(scale).unwrap_or(0);
+            // Two bytes of the element are the scale; 5 digits need at most 17 bits.
+            let digits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_sub(2).saturating_mul(5) / 2 + 1;
+            ColumnType::Decimal { precision: digits.max(scale + 1).max(28), scale }
+        }
+        ColumnType::Datetime { .. } => ColumnType::Datetime { precision: 6 },
+        ColumnType::Timestamp { .. } => ColumnType::Timestamp { precision: 6 },
+        other => other,
+    })
+}
+
 /// Scale and precision as a schema carries them: 0 where a type has none. Lengths are not sent.
 fn scale_and_precision(ty: ColumnType) -> (i64, i64) {
     // No column of a real node goes beyond it, and a client rescales what it reads to this scale.

@@ -53,10 +53,16 @@ impl Resources {
                 format!("The connection holds {} open transactions, the limit is {0}", self.open.len()),
             ));
         }
-        self.last += 1;
-        self.open.insert(self.last, Held { tx: engine.begin(read_only, timeout), read_only });
-        out.put_int(self.last);
+        let id = self.next_id();
+        self.open.insert(id, Held { tx: engine.begin(read_only, timeout), read_only });
+        out.put_int(id);
         Ok(())
+    }
+
+    /// The next id, for a transaction or whatever else the connection holds.
+    pub fn next_id(&mut self) -> i64 {
+        self.last += 1;
+        self.last
     }
 
     /// Commits. Of a read-only transaction that ran out of time there is nothing to lose, so it is no error.
@@ -132,6 +138,7 @@ fn alive(tx: TxId, engine: &Engine) -> Result<()> {
     }
 }
 
-fn not_found(id: i64) -> Error {
+/// The error for an id under which the connection holds nothing.
+pub fn not_found(id: i64) -> Error {
     Error::new(Kind::ResourceNotFound, format!("Failed to find resource with id: {id}"))
 }

@@ -1,0 +1,87 @@
+//! How GA clients read the columns of a result.
+
+use crate::door::igni::ga::schema::type_id;
+use crate::sql::ResultColumn;
+use crate::value::{ColumnType, UNLIMITED};
+use crate::wire::msgpack::Write;
+
+/// Precision and scale of a type that has none.
+const UNDEFINED_PRECISION: i64 = -1;
+const UNDEFINED_SCALE: i64 = i32::MIN as i64;
+/// The length of a text or binary without one, as on a real node.
+const DEFAULT_LENGTH: i64 = 65_536;
+/// The id of the type of a bare NULL.
+const NULL_TYPE: i64 = 0;
+
+/// Appends the columns of a result.
+pub(super) fn put(out: &mut Vec<u8>, columns: &[ResultColumn]) {
+    out.put_int(columns.len() as i64);
+    for column in columns {
+        let (precision, scale) = precision_and_scale(column.ty);
+        out.put_int(if column.origin.is_some() { 9 } else { 6 });
+        out.put_str(&column.name);
+        out.put_bool(column.nullable);
+        out.put_int(column.ty.map_or(NULL_TYPE, type_id));
+        out.put_int(scale);
+        out.put_int(precision);
+        out.put_bool(column.origin.is_some());
+        if let Some(origin) = &column.origin {
+            match *origin.column == *column.name {
+                true => out.put_nil(),
+                false => out.put_str(&origin.column),
+            }
+            out.put_str(&origin.schema);
+            out.put_str(&origin.table);
+        }
+    }
+}
+
+/// Appends the one column that says what a statement without rows did.
+pub(super) fn put_outcome(out: &mut Vec<u8>, name: &str, ty: ColumnType) {
+    out.put_int(1);
+    out.put_int(6);
+    out.put_str(name);
+    out.put_bool(false);
+    out.put_int(type_id(ty));
+    out.put_int(UNDEFINED_SCALE);
+    out.put_int(if ty == ColumnType::Boolean { 1 } else { UNDEFINED_PRECISION });
+    out.put_bool(false);
+}
+
+/// Appends parameters as [`put`] does columns: whether each may be null, its type, scale and precision.
+pub(super) fn put_parameters(out: &mut Vec<u8>, parameters: usize) {
+    out.put_int(parameters as i64);
+    for _ in 0..parameters {
+        out.put_bool(true);
+        out.put_int(NULL_TYPE);
+        out.put_int(UNDEFINED_SCALE);
+        out.put_int(UNDEFINED_PRECISION);
+    }
+}
+
+/// Precision and scale that a real node tells of a column of this type.
+pub(super) fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
+    let length = |n: u32| if n == UNLIMITED { DEFAULT_LENGTH } else { n.into() };
+    match ty {
+        None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => (UNDEFINED_PRECISION, UNDEFINED_SCALE),
+        Some(ColumnType::Boolean) => (1, UNDEFINED_SCALE),
+        Some(ColumnType::Int8) => (3, 0),
+        Some(ColumnType::Int16) => (5, 0),
+        Some(ColumnType::Int32) => (10, 0),
+        Some(ColumnType::Int64) => (19, 0),
+        Some(ColumnType::Float) => (7, UNDEFINED_SCALE),
+        Some(ColumnType::Double) => (15, UNDEFINED_SCALE),
+        Some(ColumnType::Decimal { precision, scale }) => {
+            let limited = |n: u32| i64::from(n.min(crate::config::DECIMAL_SCALE_MAX));
+            (limited(precision), limited(scale))
+        }
+        Some(ColumnType::Number { precision }) => (precision.min(crate::config::DECIMAL_SCALE_MAX).into(), 0),
+        Some(ColumnType::Date) => (0, UNDEFINED_SCALE),
+        Some(ColumnType::Time { precision } | ColumnType::Datetime { precision } | ColumnType::Timestamp { precision }) => {
+            (precision.into(), UNDEFINED_SCALE)
+        }
+        Some(ColumnType::String { length: n } | ColumnType::Bytes { length: n } | ColumnType::Bitmask { bits: n }) => {
+            (length(n), UNDEFINED_SCALE)
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! SQL requests: a connection's running statements and open cursors.
+//!
+//! A request whose statement waits is run again from its frame; what it has come to is kept here under the request's id.
+//! A cursor is a query that has more rows. It lives until its last page is read, it is closed, or the connection ends.
+
+mod columns;
+pub mod jdbc;
+mod request;
+
+use self::request::Head;
+use super::error::put_counts;
+use super::request::{optional_text, transaction};
+use super::transactions::Resources;
+use crate::error::{Error, Kind, Result};
+use crate::op::ddl::{self, Class, Statement};
+use crate::sql::exec::{Answer, Execution};
+use crate::sql::script::{Batch, Script};
+use crate::sql::{Page, ResultColumn, Running, Service};
+use crate::store::engine::Engine;
+use crate::store::tx::Ticket;
+use crate::value::ColumnType;
+use crate::wire::msgpack::{Reader, Write};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The SQL of one connection.
+#[derive(Debug)]
+pub struct Statements {
+    service: Arc<Service>,
+    running: HashMap<i64, Run>,
+    cursors: HashMap<i64, Running>,
+    /// The counts before the failure of the batch that just failed.
+    failed_batch: Option<Vec<u64>>,
+}
+
+/// A request that is being run.
+#[derive(Debug)]
+enum Run {
+    One(Box<Execution>),
+    Script(Box<Script>),
+    Batch(Box<Batch>),
+    /// The client has called it off.
+    Cancelled,
+}
+
+impl Statements {
+    /// No statements yet; they will run on `service`.
+    pub fn new(service: Arc<Service>) -> Self {
+        Self { service, running: HashMap::new(), cursors: HashMap::new(), failed_batch: None }
+    }
+
+    /// Runs one statement. `false`: it waits.
+    pub fn execute(
+        &mut self,
+        reader: &mut Reader<'_>,
+        engine: &mut Engine,
+        resources: &mut Resources,
+        ticket: Ticket,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let mut run = match self.running.remove(&ticket.request) {
+            Some(Run::Cancelled) => return Err(cancelled()),
+            Some(Run::One(run)) => run,
+            _ => {
+                let transaction = transaction(reader)?;
+                let head = Head::read(reader)?;
+                let arguments = request::arguments(reader)?;
+                let statement = only(ddl::parse_script(head.text)?)?;
+                let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
+                Box::new(Execution::new(&statement, head.options(arguments, transaction), &self.service, engine)?)
+            }
+        };
+        let Some(answer) = run.step(&self.service, engine, ticket)? else {
+            self.running.insert(ticket.request, Run::One(run));
+            return Ok(false);
+        };
+        match answer {
+            Answer::Applied(applied) => put_answer(out, None, &[], None, applied, -1),
+            Answer::Count(count) => put_answer(out, None, &[], None, false, i64::try_from(count).unwrap_or(i64::MAX)),
+            Answer::Rows { columns, page, rest } => {
+                let cursor = rest.map(|running| self.open(running, resources, engine)).transpose()?;
+                put_answer(out, cursor, &columns, Some(&page), false, -1);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Runs a script. `false`: it waits.
+    pub fn script(&mut self, reader: &mut Reader<'_>, engine: &mut Engine, ticket: Ticket) -> Result<bool> {
+        let mut run = match self.running.remove(&ticket.request) {
+            Some(Run::Cancelled) => return Err(cancelled()),
+            Some(Run::Script(run)) => run,
+            _ => {
+                let head = Head::read(reader)?;
+                let arguments = request::arguments(reader)?;
+                Box::new(Script::new(head.text, head.options(arguments, None))?)
+            }
+        };
+        match run.step(&self.service, engine, ticket)? {
+            Some(()) => Ok(true),
+            None => {
+                self.running.insert(ticket.request, Run::Script(run));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Runs a change for several rows of parameters. `false`: it waits.
+    pub fn batch(
+        &mut self,
+        reader: &mut Reader<'_>,
+        engine: &mut Engine,
+        resources: &Resources,
+        ticket: Ticket,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let mut run = match self.running.remove(&ticket.request) {
+            Some(Run::Cancelled) => return Err(cancelled()),
+            Some(Run::Batch(run)) => run,
+            _ => {
+                let transaction = transaction(reader)?;
+                let head = Head::read(reader)?;
+                let rows = request::batch(reader)?;
+                let statement = only(ddl::parse_script(head.text)?)?;
+                let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
+                Box::new(Batch::new(statement, rows, head.options(Vec::new(), transaction))?)
+            }
+        };
+        match run.step(&self.service, engine, ticket) {
+            Ok(Some(())) => {
+                out.put_nil();
+                for _ in 0..3 {
+                    out.put_bool(false);
+                }
+                put_counts(out, &run.counts);
+                Ok(true)
+            }
+            Ok(None) => {
+                self.running.insert(ticket.request, Run::Batch(run));
+                Ok(false)
+            }
+            Err(error) => {
+                self.failed_batch = Some(run.counts);
+                Err(error)
+            }
+        }
+    }
+
+    /// The counts of a batch that has just failed, told once.
+    pub fn take_failed_batch(&mut self) -> Option<Vec<u64>> {
+        self.failed_batch.take()
+    }
+
+    /// Answers the next page of a cursor. `false`: it waits.
+    ///
+    /// # Errors
+    /// `ResourceNotFound`; whatever the query failed with, which closes it.
+    pub fn next_page(&mut self, reader: &mut Reader<'_>, ticket: Ticket, out: &mut Vec<u8>) -> Result<bool> {
+        let id = reader.i64()?;
+        let Some(page) = self.fetch(id, ticket)? else { return Ok(false) };
+        put_page(out, &page);
+        out.put_bool(!page.last);
+        Ok(true)
+    }
+
+    /// The next page of a cursor. `None`: it waits.
+    fn fetch(&mut self, id: i64, ticket: Ticket) -> Result<Option<Page>> {
+        let running = self.cursors.get_mut(&id).ok_or_else(|| super::transactions::not_found(id))?;
+        let page = match running.page(ticket) {
+            None => return Ok(None),
+            Some(page) => page,
+        };
+        if page.as_ref().map_or(true, |page| page.last) {
+            self.cursors.remove(&id);
+        }
+        page.map(Some)
+    }
+
+    /// Closes a cursor; one that is closed already is fine, since clients close what they have read to the end.
+    pub fn close_cursor(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        self.cursors.remove(&reader.i64()?);
+        Ok(())
+    }
+
+    /// Calls a request off; one that has ended, or never was, is fine.
+    pub fn cancel(&mut self, reader: &mut Reader<'_>, engine: &mut Engine, connection: u64) -> Result<()> {
+        let request = reader.i64()?;
+        if let Some(run) = self.running.get_mut(&request) {
+            if let Run::Script(script) = run {
+                script.close(engine);
+            }
+            *run = Run::Cancelled;
+            engine.wake(Ticket { connection, request });
+        }
+        Ok(())
+    }
+
+    /// Describes the result of a statement that it does not run. The Python client asks for it after every statement
+    /// without rows and ends its process on an error, so DDL and DML are answered, also when they would fail now.
+    pub fn describe(
+        &mut self,
+        reader: &mut Reader<'_>,
+        engine: &mut Engine,
+        resources: &Resources,
+        ticket: Ticket,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let mut run = match self.running.remove(&ticket.request) {
+            Some(Run::Cancelled) => return Err(cancelled()),
+            Some(Run::One(run)) => run,
+            _ => {
+                let transaction = transaction(reader)?;
+                // Verbatim, unlike the schema of other requests.
+                let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
+                let statement = only(ddl::parse_script(reader.str()?)?)?;
+                let column = match statement.class() {
+                    Class::Dml => ("ROWCOUNT", ColumnType::Int64),
+                    Class::Ddl => ("APPLIED", ColumnType::Boolean),
+                    Class::Query | Class::TransactionControl => {
+                        let transaction = transaction.map(|id| resources.alive(id, true, engine)).transpose()?;
+                        let run = Execution::describe(&statement, schema, transaction, &self.service, engine)?;
+                        return self.described(Box::new(run), engine, ticket, out);
+                    }
+                };
+                columns::put_parameters(out, statement.parameters());
+                columns::put_outcome(out, column.0, column.1);
+                return Ok(true);
+            }
+        };
+        let _ = &mut run;
+        self.described(run, engine, ticket, out)
+    }
+
+    fn described(
+        &mut self,
+        mut run: Box<Execution>,
+        engine: &mut Engine,
+        ticket: Ticket,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        match run.step(&self.service, engine, ticket)? {
+            None => {
+                self.running.insert(ticket.request, Run::One(run));
+                Ok(false)
+            }
+            Some(Answer::Rows { columns, .. }) => {
+                columns::put_parameters(out, run.parameters());
+                columns::put(out, &columns);
+                Ok(true)
+            }
+            Some(_) => Err(Error::new(Kind::Internal, "a statement without columns was described")),
+        }
+    }
+
+    /// The connection is gone: everything ends.
+    pub fn close(&mut self, engine: &mut Engine) {
+        for (_, run) in self.running.drain() {
+            if let Run::Script(mut script) = run {
+                script.close(engine);
+            }
+        }
+        self.cursors.clear();
+    }
+
+    fn open(&mut self, running: Running, resources: &mut Resources, engine: &Engine) -> Result<i64> {
+        let limit = engine.limits.resources;
+        if self.cursors.len() >= limit {
+            return Err(Error::new(
+                Kind::LimitExceeded,
+                format!("The connection holds {limit} open cursors, which is the limit"),
+            ));
+        }
+        let id = resources.next_id();
+        self.cursors.insert(id, running);
+        Ok(id)
+    }
+}
+
+fn only(mut statements: Vec<Statement>) -> Result<Statement> {
+    match (statements.pop(), statements.len()) {
+        (Some(statement), 0) => Ok(statement),
+        (None, _) => Err(Error::new(Kind::SqlParse, "Failed to parse query: Not a statement")),
+        _ => Err(Error::new(Kind::SqlValidation, "Multiple statements are not allowed.")),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "The query was cancelled while executing.")
+}
+
+fn put_answer(
+    out: &mut Vec<u8>,
+    cursor: Option<i64>,
+    columns: &[ResultColumn],
+    page: Option<&Page>,
+    applied: bool,
+    affected: i64,
+) {
+    match cursor {
+        Some(id) => out.put_int(id),
+        None => out.put_nil(),
+    }
+    out.put_bool(page.is_some());
+    out.put_bool(page.is_some_and(|page| !page.last));
+    out.put_bool(applied);
+    out.put_int(affected);
+    columns::put(out, columns);
+    if let Some(page) = page {
+        put_page(out, page);
+    }
+}
+
+fn put_page(out: &mut Vec<u8>, page: &Page) {
+    out.put_int(page.count as i64);
+    out.extend_from_slice(&page.rows);
+}

@@ -1,0 +1,133 @@
+//! A value of one SQL type stored in a column of another: what an INSERT or an UPDATE converts by itself.
+//!
+//! Numbers become numbers, with an error where they do not fit; temporal values widen and narrow; anything else has to be
+//! cast by the statement.
+
+use crate::error::{Error, Kind, Result};
+use crate::store::column::Column;
+use crate::value::{ColumnType, Decimal, Time, Timestamp, Value};
+use num_bigint::BigInt;
+
+/// The value as the column stores it.
+///
+/// # Errors
+/// `SqlRuntime` where a value does not fit, `SqlConstraint` for a null where none may be, `SqlValidation` for types that
+/// are not assigned to each other.
+pub fn assign(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
+    let value = convert(value, column)?;
+    column.accept(value).map_err(|error| match error.kind {
+        Kind::OutOfRange => Error::new(Kind::SqlRuntime, out_of_range(column.ty, error.message.into_owned())),
+        Kind::NotNull | Kind::MissingKey => {
+            Error::new(Kind::SqlConstraint, format!("Column '{}' does not allow NULLs", column.name))
+        }
+        Kind::TypeMismatch => mismatch(column),
+        _ => error,
+    })
+}
+
+/// As a real node words it: by the type alone for numbers, else by the column.
+fn out_of_range(ty: ColumnType, message: String) -> String {
+    match ty {
+        ColumnType::Int8 => "TINYINT out of range".into(),
+        ColumnType::Int16 => "SMALLINT out of range".into(),
+        ColumnType::Int32 => "INTEGER out of range".into(),
+        ColumnType::Int64 => "BIGINT out of range".into(),
+        _ => message,
+    }
+}
+
+fn convert(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
+    use ColumnType as T;
+    use Value as V;
+    let beyond = || Error::new(Kind::SqlRuntime, out_of_range(column.ty, format!("Numeric field overflow in column '{}'", column.name)));
+    Ok(match (column.ty, value) {
+        (T::Int8 | T::Int16 | T::Int32 | T::Int64, V::Decimal(v)) => {
+            // Digits after the point are cut.
+            let whole = if v.scale > 0 { truncated(&v) } else { v.rescaled(0).unscaled };
+            V::Int(i64::try_from(whole).map_err(|_| beyond())?)
+        }
+        (T::Int8 | T::Int16 | T::Int32 | T::Int64, V::Float(v)) => V::Int(whole(v.into()).ok_or_else(beyond)?),
+        (T::Int8 | T::Int16 | T::Int32 | T::Int64, V::Double(v)) => V::Int(whole(v).ok_or_else(beyond)?),
+        (T::Float, V::Int(v)) => V::Float(v as f32),
+        (T::Float, V::Double(v)) => V::Float(v as f32),
+        (T::Float, V::Decimal(v)) => V::Float(v.to_string().parse().map_err(|_| beyond())?),
+        (T::Double, V::Int(v)) => V::Double(v as f64),
+        (T::Double, V::Float(v)) => V::Double(v.into()),
+        (T::Double, V::Decimal(v)) => V::Double(v.to_string().parse().map_err(|_| beyond())?),
+        (T::Decimal { .. } | T::Number { .. }, V::Int(v)) => V::Decimal(Decimal::from_i64(v)),
+        (T::Decimal { .. } | T::Number { .. }, V::Float(v)) => V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?),
+        (T::Decimal { .. } | T::Number { .. }, V::Double(v)) => V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?),
+        (T::Datetime { .. }, V::Date(d)) => V::Datetime(d, midnight()),
+        (T::Timestamp { .. }, V::Date(d)) => V::Timestamp(Timestamp::from_utc(d, midnight())),
+        (T::Timestamp { .. }, V::Datetime(d, t)) => V::Timestamp(Timestamp::from_utc(d, t)),
+        (T::Date, V::Datetime(d, _)) => V::Date(d),
+        (T::Time { .. }, V::Datetime(_, t)) => V::Time(t),
+        (_, value) => value,
+    })
+}
+
+fn truncated(v: &Decimal) -> BigInt {
+    &v.unscaled / BigInt::from(10).pow(v.scale.unsigned_abs())
+}
+
+fn whole(v: f64) -> Option<i64> {
+    let v = v.trunc();
+    // The upper end is exact as a power of two; i64::MAX is not.
+    (v >= i64::MIN as f64 && v < -(i64::MIN as f64)).then_some(v as i64)
+}
+
+fn midnight() -> Time {
+    Time { hour: 0, minute: 0, second: 0, nanos: 0 }
+}
+
+fn mismatch(column: &Column) -> Error {
+    let text = format!(
+        "Failed to validate query. Values passed to column '{}' of type {} are not assignable to it",
+        column.name, column.ty
+    );
+    Error::new(Kind::SqlValidation, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::column::Default;
+
+    fn column(ty: ColumnType) -> Column {
+        Column { id: 1, name: "C".into(), ty, nullable: false, default: Default::None, key: None, colocation: None }
+    }
+
+    fn dec(text: &str) -> Value<'static> {
+        Value::Decimal(Decimal::parse(text).unwrap())
+    }
+
+    #[test]
+    fn numbers_become_numbers() {
+        for (ty, value, stored) in [
+            (ColumnType::Int32, dec("12.9"), Value::Int(12)),
+            (ColumnType::Int32, dec("-12.9"), Value::Int(-12)),
+            (ColumnType::Int64, Value::Double(-1.5), Value::Int(-1)),
+            (ColumnType::Double, Value::Int(3), Value::Double(3.0)),
+            (ColumnType::Float, dec("0.5"), Value::Float(0.5)),
+            (ColumnType::Decimal { precision: 5, scale: 2 }, Value::Int(3), dec("3")),
+            (ColumnType::Decimal { precision: 5, scale: 2 }, Value::Double(0.1), dec("0.1")),
+        ] {
+            assert_eq!(assign(value.clone(), &column(ty)).unwrap(), stored, "{ty} {value}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for (ty, value, kind) in [
+            (ColumnType::Int8, Value::Int(128), Kind::SqlRuntime),
+            (ColumnType::Int64, Value::Double(9.3e18), Kind::SqlRuntime),
+            (ColumnType::Int64, Value::Double(f64::NAN), Kind::SqlRuntime),
+            (ColumnType::Int32, Value::Str("5".into()), Kind::SqlValidation),
+            (ColumnType::Int32, Value::Null, Kind::SqlConstraint),
+            (ColumnType::String { length: 1 }, Value::Str("ab".into()), Kind::SqlRuntime),
+            (ColumnType::Decimal { precision: 3, scale: 1 }, Value::Int(100), Kind::SqlRuntime),
+        ] {
+            assert_eq!(assign(value.clone(), &column(ty)).unwrap_err().kind, kind, "{ty} {value}");
+        }
+    }
+}

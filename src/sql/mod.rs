@@ -1,0 +1,173 @@
+//! SQL: queries and changes of rows over the database value.
+//!
+//! ```text
+//! text ─► op::ddl (tokens; DDL is run there) ─► parse (tree) ─► dml (what a change reads) ─► exec (steps of a statement)
+//!                                                                       query (feature `sql`) ◄─┘
+//! ```
+//!
+//! A statement runs in steps on the event loop, as every request does: a step that has to wait leaves its ticket and is
+//! taken up again. Whatever takes time, planning and running a query, happens in [`query`] on other threads, over a
+//! snapshot. A change (INSERT, UPDATE, DELETE, MERGE) is a query for the rows it is about, whose result is applied by the
+//! loop as one commit, with the locks of any other write. What the query read must still be so at that moment; if it is
+//! not, a single statement is run again, and a transaction that has read all of a table finds out when it commits.
+
+pub mod assign;
+mod dml;
+pub mod exec;
+mod normal;
+pub mod parse;
+#[cfg(feature = "sql")]
+pub mod query;
+pub mod script;
+
+#[cfg(not(feature = "sql"))]
+mod absent;
+
+#[cfg(not(feature = "sql"))]
+pub use absent::{Running, Service};
+#[cfg(feature = "sql")]
+pub use query::service::{Running, Service};
+
+pub use dml::{Source, Target};
+
+use crate::error::{Error, Result};
+use crate::store::database::{Database, Rows};
+use crate::op::tuple::Write;
+use crate::store::tx::Ticket;
+use crate::value::{ColumnType, UNLIMITED, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs a parked request again; called on any thread.
+pub type Wake = Arc<dyn Fn(Ticket) + Send + Sync>;
+
+/// A parameter's value, with the type its client gave it; no type for a bare null.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Argument {
+    /// The type.
+    pub ty: Option<ColumnType>,
+    /// The value.
+    pub value: Value<'static>,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type; none for a bare NULL.
+    pub ty: Option<ColumnType>,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// The column of a table that it shows, if it shows one.
+    pub origin: Option<Origin>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The table's schema.
+    pub schema: Arc<str>,
+    /// The table.
+    pub table: Arc<str>,
+    /// The column.
+    pub column: Arc<str>,
+}
+
+/// Some rows of a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// How many.
+    pub count: usize,
+    /// Each as a msgpack binary that holds a binary tuple.
+    pub rows: Vec<u8>,
+    /// Whether no rows follow.
+    pub last: bool,
+}
+
+/// What a change comes to.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// The rows.
+    pub writes: Vec<Write>,
+    /// The rows a client is told of.
+    pub count: u64,
+    /// The tables that were read, as they were.
+    pub reads: Vec<(u32, Rows)>,
+}
+
+/// What a query is run for.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Its rows, in pages.
+    Rows {
+        /// Rows of a page.
+        page_rows: usize,
+    },
+    /// The change that its rows are the source of.
+    Change(Target),
+    /// Its columns.
+    Describe,
+}
+
+/// A query to run.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The query.
+    pub parsed: Arc<parse::Parsed>,
+    /// Its text, by which its plan is kept.
+    pub text: Arc<str>,
+    /// What for.
+    pub work: Work,
+    /// The schema of unqualified names.
+    pub schema: String,
+    /// The parameters.
+    pub arguments: Vec<Argument>,
+    /// What it reads: the committed value with the writes of its transaction.
+    pub snapshot: Database,
+    /// The committed value alone.
+    pub committed: Database,
+    /// Where random values start from.
+    pub seed: u64,
+    /// Bytes of rows that a change may come to.
+    pub write_bytes_max: u64,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+}
+
+/// What a running query says.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// The tables it reads, as they were.
+    Reads(Vec<(u32, Rows)>),
+    /// The columns of its rows.
+    Columns(Arc<[ResultColumn]>),
+    /// Some rows.
+    Page(Page),
+    /// The change it came to.
+    Changes(Changes),
+    /// It failed, and ended.
+    Failed(Error),
+}
+
+impl Running {
+    /// The next page. `None`: there is none yet, and `ticket` is woken when there is.
+    ///
+    /// # Errors
+    /// What the query failed with.
+    pub fn page(&mut self, ticket: Ticket) -> Option<Result<Page>> {
+        loop {
+            match self.poll(ticket)? {
+                Message::Page(page) => return Some(Ok(page)),
+                Message::Failed(error) => return Some(Err(error)),
+                Message::Reads(_) | Message::Columns(_) | Message::Changes(_) => {}
+            }
+        }
+    }
+}
+
+/// The result of EXPLAIN.
+pub fn explain_columns() -> Arc<[ResultColumn]> {
+    let ty = Some(ColumnType::String { length: UNLIMITED });
+    Arc::new([ResultColumn { name: "PLAN".into(), ty, nullable: true, origin: None }])
+}

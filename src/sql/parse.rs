@@ -1,0 +1,130 @@
+//! From the tokens of one statement to a syntax tree that DataFusion understands.
+//!
+//! Ignite's SQL differs from what the parser knows in ways that tokens settle best: names that are not quoted are upper
+//! case, a parameter is a `?`, and a few words stand for others. What is left to do needs the tree: [`super::normal`].
+
+use crate::error::{Error, Kind, Result};
+use crate::sql::normal::{self, Names};
+use sqlparser::ast::Statement;
+use sqlparser::dialect::GenericDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+/// How deep expressions and queries may nest.
+const DEPTH_MAX: usize = 64;
+
+/// One statement that reads or writes rows.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The tree, in which parameters are `$1`, `$2`, ...
+    pub statement: Statement,
+    /// How many parameters it has.
+    pub parameters: usize,
+    /// The names of result columns that stand for others.
+    pub names: Names,
+}
+
+/// Parses one statement.
+///
+/// # Errors
+/// `SqlParse`; `SqlValidation` for a tree that means nothing here.
+pub fn parse(tokens: &[TokenWithSpan]) -> Result<Parsed> {
+    let mut parameters = 0;
+    let tokens = translate(tokens, &mut parameters);
+    let mut parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let mut statement = parser.parse_statement().map_err(|error| refused(&error))?;
+    if parser.peek_token_ref().token != Token::EOF {
+        let token = parser.peek_token_ref();
+        let (line, column) = (token.span.start.line, token.span.start.column);
+        return Err(failed(format!("Encountered \"{}\" at line {line}, column {column}.", token.token)));
+    }
+    let names = normal::normalize(&mut statement)?;
+    Ok(Parsed { statement, parameters, names })
+}
+
+fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let is = |place: usize, word: &str| matches!(tokens.get(place).map(|t| &t.token),
+        Some(Token::Word(Word { value, quote_style: None, .. })) if value.eq_ignore_ascii_case(word));
+    let mut place = 0;
+    while let Some(token) = tokens.get(place) {
+        let mut token = token.clone();
+        match &mut token.token {
+            // EXPLAIN [MAPPING | PLAN] FOR ...
+            Token::Word(_) if place == 0 && is(0, "EXPLAIN") => {
+                if is(2, "FOR") {
+                    place += 2;
+                }
+            }
+            // TIMESTAMP WITH LOCAL TIME ZONE
+            Token::Word(_) if is(place, "LOCAL") && is(place + 1, "TIME") && is(place + 2, "ZONE") => {
+                place += 1;
+                continue;
+            }
+            Token::Word(word) if word.quote_style.is_none() => {
+                word.value = word.value.to_uppercase();
+                if word.value == "MINUS" {
+                    *word = Word { value: "EXCEPT".into(), quote_style: None, keyword: Keyword::EXCEPT };
+                }
+            }
+            Token::Placeholder(name) if name == "?" => {
+                *parameters += 1;
+                *name = format!("${parameters}");
+            }
+            _ => {}
+        }
+        out.push(token);
+        place += 1;
+    }
+    out
+}
+
+fn refused(error: &ParserError) -> Error {
+    match error {
+        ParserError::RecursionLimitExceeded => failed(format!("The statement nests deeper than {DEPTH_MAX} levels")),
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => failed(text.clone()),
+    }
+}
+
+fn failed(text: impl std::fmt::Display) -> Error {
+    Error::new(Kind::SqlParse, format!("Failed to parse query: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::ddl::{self, Statement as Parsed};
+
+    fn tree(text: &str) -> String {
+        match ddl::parse_script(text).unwrap().remove(0) {
+            Parsed::Other { tokens, .. } => parse(&tokens).unwrap().statement.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ignites_words_are_translated() {
+        for (text, expected) in [
+            ("select \"a\".b from a", "SELECT \"a\".B FROM A"),
+            ("select a from t where b = ? and c in (?, ?)", "SELECT A FROM T WHERE B = $1 AND C IN ($2, $3)"),
+            ("select a from t minus select b from u", "SELECT A FROM T EXCEPT SELECT B FROM U"),
+            (
+                "select a from t where cast(b as timestamp with local time zone) > c",
+                "SELECT A FROM T WHERE CAST(B AS TIMESTAMP WITH TIME ZONE) > C",
+            ),
+            ("explain plan for select a from t", "EXPLAIN SELECT A FROM T"),
+        ] {
+            assert_eq!(tree(text), expected);
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let text = format!("SELECT {}1{}", "(".repeat(32_000), ")".repeat(32_000));
+        let Parsed::Other { tokens, .. } = ddl::parse_script(&text).unwrap().remove(0) else { panic!() };
+        let error = parse(&tokens).unwrap_err();
+        assert_eq!(error.kind, Kind::SqlParse);
+        assert!(error.message.contains("64 levels"), "{error}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The rows of a change's query into the rows that are written.
+
+use super::arrays::value_at;
+use crate::error::{Error, Kind, Result};
+use crate::op::resolve::Resolver;
+use crate::sql::assign::assign;
+use crate::op::tuple::Write;
+use crate::sql::exec::duplicate_key;
+use crate::sql::{Source, Target};
+use crate::store::database::{Database, ROW_OVERHEAD_BYTES};
+use crate::store::key::Key;
+use crate::store::schema::Schema;
+use crate::value::Value;
+use crate::wire::binary_tuple::Tuple;
+use datafusion::arrow::array::RecordBatch;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Collects a change's writes.
+pub struct Collector<'a> {
+    target: &'a Target,
+    snapshot: &'a Database,
+    schema: Arc<Schema>,
+    rng: fastrand::Rng,
+    /// The query's row at hand.
+    row: usize,
+    writes: Vec<Write>,
+    /// Keys that were written: a row is changed once.
+    written: HashSet<Key>,
+    bytes: u64,
+    count: u64,
+}
+
+impl<'a> Collector<'a> {
+    /// For a change of the rows of `snapshot`. Random defaults start from `seed`.
+    pub fn new(target: &'a Target, snapshot: &'a Database, seed: u64) -> Self {
+        Self {
+            target,
+            snapshot,
+            schema: Arc::clone(target.table.newest()),
+            rng: fastrand::Rng::with_seed(seed),
+            row: 0,
+            writes: Vec::new(),
+            written: HashSet::new(),
+            bytes: 0,
+            count: 0,
+        }
+    }
+
+    /// Takes the rows of a batch.
+    ///
+    /// # Errors
+    /// What a value is refused with; `OutOfMemory` beyond `bytes_max`.
+    pub fn push(&mut self, batch: &RecordBatch, bytes_max: u64) -> Result<()> {
+        for row in 0..batch.num_rows() {
+            let values = batch.columns().iter().map(|array| value_at(array, row).map(Value::into_owned));
+            let values = values.collect::<Result<Vec<_>>>()?;
+            self.take(values)?;
+            if self.bytes > bytes_max {
+                return Err(Error::new(
+                    Kind::OutOfMemory,
+                    format!("the statement writes more than {bytes_max} bytes, which are what --max-memory leaves"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The writes, and the number of rows a client is told.
+    pub fn finish(self) -> Result<(Vec<Write>, u64)> {
+        Ok((self.writes, self.count))
+    }
+
+    fn take(&mut self, values: Vec<Value<'static>>) -> Result<()> {
+        let keys = self.schema.key.len();
+        match &self.target.source {
+            Source::Insert { columns, defaults } => {
+                let skip: Vec<usize> = defaults.iter().filter(|(row, _)| *row == self.row).map(|(_, c)| *c).collect();
+                self.insert(columns, values.into_iter(), &skip)?;
+            }
+            Source::Update(columns) => {
+                let mut values = values.into_iter();
+                let key = self.key(values.by_ref().take(keys))?;
+                self.update(key, columns, values)?;
+            }
+            Source::Delete => {
+                let key = self.key(values.into_iter())?;
+                self.put(Write { key, row: None, new: false });
+            }
+            Source::Merge { update, insert } => {
+                let mut values = values.into_iter();
+                let key: Vec<_> = values.by_ref().take(keys).collect();
+                let set: Vec<_> = values.by_ref().take(update.as_ref().map_or(0, Vec::len)).collect();
+                if key.iter().any(Value::is_null) {
+                    if let Some(columns) = insert {
+                        self.insert(columns, values, &[])?;
+                    }
+                } else if let Some(columns) = update {
+                    let key = self.key(key.into_iter())?;
+                    self.update(key, columns, set.into_iter())?;
+                }
+            }
+        }
+        self.row += 1;
+        Ok(())
+    }
+
+    fn insert(&mut self, columns: &[usize], values: impl Iterator<Item = Value<'static>>, skip: &[usize]) -> Result<()> {
+        let mut row: Vec<Option<Value<'static>>> = vec![None; self.schema.columns.len()];
+        for (place, (&column, value)) in columns.iter().zip(values).enumerate() {
+            if skip.contains(&place) {
+                continue;
+            }
+            if let (Some(slot), Some(column)) = (row.get_mut(column), self.schema.columns.get(column)) {
+                *slot = Some(assign(value, column)?);
+            }
+        }
+        let schema = Arc::clone(&self.schema);
+        let tuple = Resolver::new(&schema).tuple(row.into_iter(), &mut self.rng).map_err(constraint)?;
+        if !self.written.insert(tuple.key.clone()) {
+            return Err(duplicate_key());
+        }
+        self.bytes += (tuple.key.len() + tuple.row.bytes().len()) as u64 + ROW_OVERHEAD_BYTES;
+        self.put(Write { key: tuple.key, row: Some(tuple.row), new: true });
+        Ok(())
+    }
+
+    fn update(&mut self, key: Key, columns: &[usize], values: impl Iterator<Item = Value<'static>>) -> Result<()> {
+        // A join may find a row more than once; the first counts.
+        if !self.written.insert(key.clone()) {
+            return Ok(());
+        }
+        let table = &self.target.table;
+        let Some(row) = self.snapshot.get(table.id, &key) else { return Ok(()) };
+        let row = match table.schema(row.version()) {
+            Some(of) if of.version != self.schema.version => self.schema.widen(row, of),
+            _ => row.clone(),
+        };
+        let old = Tuple::parse(row.tuple(), self.schema.columns.len())?;
+        let mut new = Vec::with_capacity(self.schema.columns.len());
+        for (place, column) in self.schema.columns.iter().enumerate() {
+            new.push(Some(old.value(place, column.ty)?.into_owned()));
+        }
+        for (&column, value) in columns.iter().zip(values) {
+            if let (Some(slot), Some(column)) = (new.get_mut(column), self.schema.columns.get(column)) {
+                *slot = Some(assign(value, column)?);
+            }
+        }
+        let schema = Arc::clone(&self.schema);
+        let tuple = Resolver::new(&schema).tuple(new.into_iter(), &mut self.rng).map_err(constraint)?;
+        self.bytes += (tuple.key.len() + tuple.row.bytes().len()) as u64 + ROW_OVERHEAD_BYTES;
+        self.put(Write { key: tuple.key, row: Some(tuple.row), new: false });
+        Ok(())
+    }
+
+    fn put(&mut self, write: Write) {
+        self.count += 1;
+        self.writes.push(write);
+    }
+
+    fn key(&mut self, values: impl Iterator<Item = Value<'static>>) -> Result<Key> {
+        Resolver::new(&self.schema).key(values)
+    }
+}
+
+/// What a row lacks breaks a constraint.
+fn constraint(error: Error) -> Error {
+    match error.kind {
+        Kind::NotNull | Kind::MissingKey => Error::new(Kind::SqlConstraint, error.message),
+        _ => error,
+    }
+}

@@ -1,0 +1,18 @@
+//! Queries, run by DataFusion over a snapshot of the database value.
+//!
+//! ```text
+//! parse ─► plan (logical, optimised, kept) ─► physical plan over a snapshot ─► batches ─► pages of binary tuples
+//! ```
+//!
+//! None of it happens on the event loop: [`service`] has threads of its own, which end a statement by letting go of it.
+
+pub mod arrays;
+pub mod cast;
+pub mod change;
+pub mod error;
+pub mod plan;
+pub mod range;
+pub mod rows;
+pub mod scan;
+pub mod service;
+pub mod types;

@@ -1,0 +1,269 @@
+//! From a syntax tree to a plan, and from a plan to rows.
+//!
+//! Planning and optimising cost far more than running most statements, so a [`Plan`] is kept: it names tables, not rows,
+//! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
+
+use super::error;
+use super::scan::{Provider, Snapshot};
+use super::types;
+use crate::error::{Error, Kind, Result};
+use crate::sql::parse::Parsed;
+use crate::sql::{Argument, ResultColumn};
+use crate::store::catalog::Catalog;
+use crate::store::database::Database;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use datafusion::catalog::TableFunctionArgs;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference, plan_datafusion_err, plan_err};
+use datafusion::datasource::{cte_worktable::CteWorkTable, provider_as_source};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
+use sqlparser::ast::Statement;
+use std::sync::Arc;
+
+/// Makes plans. One serves all statements.
+#[derive(Debug)]
+pub struct Planner {
+    base: SessionState,
+}
+
+/// A plan with open parameters, good for as long as the catalog it was made for.
+#[derive(Debug)]
+pub struct Plan {
+    logical: LogicalPlan,
+    /// The columns of the result.
+    pub columns: Arc<[ResultColumn]>,
+    /// The tables it reads.
+    pub reads: Vec<u32>,
+    /// Whether the plan itself is asked for, not its rows.
+    pub explain: bool,
+}
+
+impl Planner {
+    /// A planner whose statements take `memory` bytes at most, all together.
+    pub fn new(memory: usize) -> Result<Self> {
+        let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(4096).with_information_schema(false);
+        config.options_mut().sql_parser.parse_float_as_decimal = true;
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)));
+        let runtime = runtime.build_arc().map_err(|e| error::running(&e))?;
+        let base = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_type_planner(Arc::new(super::cast::Types))
+            .build();
+        Ok(Self { base })
+    }
+
+    /// Plans a query over the tables of `catalog`.
+    ///
+    /// # Errors
+    /// `SqlValidation`.
+    pub fn plan(&self, parsed: &Parsed, catalog: &Catalog, schema: &str, arguments: &[Argument]) -> Result<Plan> {
+        let (statement, explain) = match &parsed.statement {
+            Statement::Explain { statement, .. } => ((**statement).clone(), true),
+            other => (other.clone(), false),
+        };
+        let tables = Tables { state: &self.base, catalog, schema };
+        let options = ParserOptions::new()
+            .with_parse_float_as_decimal(true)
+            .with_enable_ident_normalization(false)
+            .with_map_string_types_to_utf8view(false)
+            .with_default_null_ordering(NullOrdering::NullsMax);
+        let types = arguments.iter().map(|argument| Some(parameter(argument))).collect();
+        let mut context = PlannerContext::new().with_prepare_param_data_types(types);
+        let planner = SqlToRel::new_with_options(&tables, options);
+        let logical = planner
+            .sql_statement_to_plan_with_context(statement, &mut context)
+            .and_then(|plan| self.base.optimize(&plan))
+            .map_err(|e| error::planning(&e))?;
+        let mut columns = Vec::new();
+        for field in logical.schema().fields() {
+            let ty = match field.data_type() {
+                DataType::Null => None,
+                _ => Some(types::of_field(field).ok_or_else(|| unknown_type(field))?),
+            };
+            let name = parsed.names.shown(field.name()).to_owned();
+            columns.push(ResultColumn { name, ty, nullable: field.is_nullable(), origin: None });
+        }
+        let mut reads = Vec::new();
+        collect_tables(&logical, catalog, schema, &mut reads);
+        Ok(Plan { logical, columns: columns.into(), reads, explain })
+    }
+
+    /// Starts a plan on a snapshot.
+    ///
+    /// # Errors
+    /// `SqlRuntime` and those of the plan's parts.
+    pub async fn start(&self, plan: &Plan, snapshot: Arc<Snapshot>, arguments: &[Argument]) -> Result<SendableRecordBatchStream> {
+        let state = self.session(snapshot);
+        let physical = self.physical(plan, &state, arguments).await?;
+        execute_stream(physical, state.task_ctx()).map_err(|e| error::running(&e))
+    }
+
+    /// The text of a plan.
+    pub async fn explain(&self, plan: &Plan, snapshot: Arc<Snapshot>, arguments: &[Argument]) -> Result<String> {
+        let state = self.session(snapshot);
+        let physical = self.physical(plan, &state, arguments).await?;
+        Ok(displayable(physical.as_ref()).indent(false).to_string())
+    }
+
+    fn session(&self, snapshot: Arc<Snapshot>) -> SessionState {
+        let mut state = self.base.clone();
+        state.config_mut().set_extension(snapshot);
+        state.mark_start_execution();
+        state
+    }
+
+    async fn physical(&self, plan: &Plan, state: &SessionState, arguments: &[Argument]) -> Result<Arc<dyn ExecutionPlan>> {
+        let filled;
+        let logical = match arguments {
+            [] => &plan.logical,
+            _ => {
+                let values = arguments.iter().map(scalar).collect::<Result<Vec<_>>>()?;
+                let values = ParamValues::from(values);
+                filled = plan.logical.clone().replace_params_with_values(&values).map_err(|e| error::planning(&e))?;
+                &filled
+            }
+        };
+        let planner = DefaultPhysicalPlanner::default();
+        planner.create_physical_plan(logical, state).await.map_err(|e| error::running(&e))
+    }
+}
+
+/// The field that a parameter's value implies.
+fn parameter(argument: &Argument) -> FieldRef {
+    Arc::new(match argument.ty {
+        Some(ty) => types::field("?", ty, true),
+        None => Field::new("?", DataType::Null, true),
+    })
+}
+
+fn scalar(argument: &Argument) -> Result<ScalarValue> {
+    let Some(ty) = argument.ty else { return Ok(ScalarValue::Null) };
+    let mut builder = super::arrays::ColumnBuilder::new(ty, 1);
+    builder.push(&argument.value)?;
+    ScalarValue::try_from_array(&builder.finish(), 0).map_err(|e| error::running(&e))
+}
+
+fn unknown_type(field: &Field) -> Error {
+    let text = format!("Column '{}' has the type {}, which no client knows", field.name(), field.data_type());
+    Error::new(Kind::SqlValidation, format!("Failed to validate query. {text}"))
+}
+
+/// The tables a plan scans, those of its subqueries included.
+fn collect_tables(plan: &LogicalPlan, catalog: &Catalog, schema: &str, out: &mut Vec<u32>) {
+    use datafusion::common::tree_node::TreeNodeRecursion;
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(table) = find(catalog, schema, &scan.table_name)
+            && !out.contains(&table.id)
+        {
+            out.push(table.id);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+}
+
+fn find<'c>(catalog: &'c Catalog, schema: &str, name: &TableReference) -> Option<&'c Arc<crate::store::catalog::Table>> {
+    match name {
+        TableReference::Full { .. } => None,
+        _ => catalog.table_by_name(name.schema().unwrap_or(schema), name.table()),
+    }
+}
+
+/// What names mean to the planner.
+struct Tables<'a> {
+    state: &'a SessionState,
+    catalog: &'a Catalog,
+    schema: &'a str,
+}
+
+impl ContextProvider for Tables<'_> {
+    fn get_table_source(&self, name: TableReference) -> datafusion::common::Result<Arc<dyn TableSource>> {
+        let table = find(self.catalog, self.schema, &name);
+        let table = table.ok_or_else(|| plan_datafusion_err!("Object '{}' not found", name.table()))?;
+        Ok(provider_as_source(Arc::new(Provider::new(Arc::clone(table)))))
+    }
+
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> datafusion::common::Result<Arc<dyn TableSource>> {
+        let Some(function) = self.state.table_functions().get(&name.to_lowercase()) else {
+            return plan_err!("No match found for function signature {name}");
+        };
+        let schema = DFSchema::empty();
+        let context = datafusion::logical_expr::simplify::SimplifyContext::builder()
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
+        let simplifier = datafusion::optimizer::simplify_expressions::ExprSimplifier::new(context);
+        let args = args.into_iter().map(|arg| simplifier.coerce(arg, &schema).and_then(|e| simplifier.simplify(e)));
+        let args = args.collect::<datafusion::common::Result<Vec<_>>>()?;
+        let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?;
+        Ok(provider_as_source(provider))
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> datafusion::common::Result<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(super::cast::Types))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(&name.to_lowercase()).cloned()
+    }
+
+    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(&name.to_lowercase()).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(&name.to_lowercase()).cloned()
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A snapshot of a database, shared by the parts of a statement.
+pub fn snapshot(database: Database) -> Arc<Snapshot> {
+    Arc::new(Snapshot(database))
+}

@@ -1,0 +1,272 @@
+//! Which part of a table's key order a query's filters leave.
+//!
+//! Keys are encoded so that their bytes sort as their columns do. Values for the first key columns are therefore a
+//! prefix, and everything that starts with it is one span of the map; a comparison of the next column cuts the span
+//! further. Several values for one column (`IN`) are several spans. What the spans let through is filtered again, so a
+//! filter that is not understood only costs time.
+
+use super::arrays::value_at;
+use super::types;
+use crate::store::catalog::Table;
+use crate::store::column::Column;
+use crate::store::key::{self, Key};
+use crate::value::{ColumnType, Value};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use std::fmt;
+use std::ops::Bound;
+
+/// Spans that one scan goes over at most; more values than that are filtered after a wider scan.
+const SPANS_MAX: usize = 10_000;
+
+/// A part of the key order: keys from `start` on, before `end`; `None` is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    start: Bound<Key>,
+    end: Option<Key>,
+}
+
+impl Span {
+    /// As bounds of the map.
+    pub fn bounds(&self) -> (Bound<Key>, Bound<Key>) {
+        (self.start.clone(), self.end.clone().map_or(Bound::Unbounded, Bound::Excluded))
+    }
+
+    /// What is left of the span behind `key`.
+    pub fn after(&self, key: &Key) -> Option<Self> {
+        Some(Self { start: Bound::Excluded(key.clone()), end: self.end.clone() })
+    }
+
+    /// Everything that starts with `prefix`.
+    fn of_prefix(prefix: &[u8]) -> Self {
+        Self { start: Bound::Included(Key::from_slice(prefix)), end: successor(prefix) }
+    }
+
+    fn is_empty(&self) -> bool {
+        match (&self.start, &self.end) {
+            (Bound::Included(start) | Bound::Excluded(start), Some(end)) => start >= end,
+            _ => false,
+        }
+    }
+}
+
+/// The spans that a scan goes over, in key order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyRange {
+    /// `None`: all rows.
+    spans: Option<Vec<Span>>,
+    /// Whether every span is one whole key.
+    points: bool,
+}
+
+impl fmt::Display for KeyRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.spans {
+            None => f.write_str("all"),
+            Some(spans) if self.points => write!(f, "{}", spans.len()),
+            Some(spans) => write!(f, "{} range(s)", spans.len()),
+        }
+    }
+}
+
+/// One understood filter on a key column.
+enum Limit {
+    OneOf(Vec<Value<'static>>),
+    Compare(Operator, Value<'static>),
+}
+
+impl KeyRange {
+    /// Whether a filter can narrow a scan: it compares a key column with constants.
+    pub fn concerns(table: &Table, filter: &Expr) -> bool {
+        let constant = |expr: &Expr| matches!(expr, Expr::Literal(..) | Expr::Placeholder(_));
+        let name = match filter {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => match (&**left, &**right) {
+                (Expr::Column(c), value) | (value, Expr::Column(c)) if constant(value) => &c.name,
+                _ => return false,
+            },
+            Expr::InList(InList { expr, list, negated: false }) if list.iter().all(constant) => match &**expr {
+                Expr::Column(c) => &c.name,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let schema = table.newest();
+        schema.key.iter().filter_map(|&i| schema.columns.get(i)).any(|c| *c.name == **name)
+    }
+
+    /// The spans that `filters`, all of which must hold, leave.
+    pub fn of(table: &Table, filters: &[Expr]) -> Self {
+        let schema = table.newest();
+        let key: Vec<&Column> = schema.key.iter().filter_map(|&i| schema.columns.get(i)).map(|c| &**c).collect();
+        let mut prefixes: Vec<Key> = vec![Key::new()];
+        let mut fixed = 0;
+        for column in &key {
+            let mut compared = Vec::new();
+            let mut values = None;
+            for limit in filters.iter().filter_map(|filter| limit(filter, column)) {
+                match limit {
+                    Limit::OneOf(list) => values = Some(list),
+                    Limit::Compare(op, value) => compared.push((op, value)),
+                }
+            }
+            match values {
+                Some(list) if prefixes.len().saturating_mul(list.len()) <= SPANS_MAX => {
+                    prefixes = extend(&prefixes, &list, column.ty);
+                    fixed += 1;
+                }
+                _ if compared.is_empty() || !sorts_as_its_key(column.ty) => break,
+                _ => {
+                    let spans = prefixes.iter().map(|prefix| cut(prefix, &compared, column.ty));
+                    return Self::sorted(spans.filter(|span| !span.is_empty()).collect(), false);
+                }
+            }
+        }
+        if fixed == 0 {
+            return Self { spans: None, points: false };
+        }
+        Self::sorted(prefixes.iter().map(|prefix| Span::of_prefix(prefix.as_slice())).collect(), fixed == key.len())
+    }
+
+    fn sorted(mut spans: Vec<Span>, points: bool) -> Self {
+        let start = |span: &Span| match &span.start {
+            Bound::Included(key) | Bound::Excluded(key) => key.clone(),
+            Bound::Unbounded => Key::new(),
+        };
+        spans.sort_by_cached_key(start);
+        spans.dedup();
+        Self { spans: Some(spans), points }
+    }
+
+    /// Whether nothing is left out.
+    pub fn is_all(&self) -> bool {
+        self.spans.is_none()
+    }
+
+    /// About how many of a table's rows are left.
+    pub fn estimate(&self, rows: usize) -> usize {
+        match &self.spans {
+            None => rows,
+            Some(spans) if self.points => spans.len().min(rows),
+            Some(_) => rows / 10,
+        }
+    }
+
+    /// The spans, the first one last.
+    pub fn spans(&self) -> Vec<Span> {
+        match &self.spans {
+            None => vec![Span { start: Bound::Unbounded, end: None }],
+            Some(spans) => spans.iter().rev().cloned().collect(),
+        }
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    matches!(op, Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq)
+}
+
+/// What a filter says about a column; `None` if that is nothing a span could say.
+fn limit(filter: &Expr, column: &Column) -> Option<Limit> {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(c) if *c.name == *column.name);
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
+            let (op, value) = match (&**left, &**right) {
+                (l, Expr::Literal(value, _)) if is_column(l) => (*op, value),
+                (Expr::Literal(value, _), r) if is_column(r) => (op.swap()?, value),
+                _ => return None,
+            };
+            let value = exact(value, column.ty)?;
+            Some(if op == Operator::Eq { Limit::OneOf(vec![value]) } else { Limit::Compare(op, value) })
+        }
+        Expr::InList(InList { expr, list, negated: false }) if is_column(expr) => {
+            let value = |item: &Expr| match item {
+                Expr::Literal(value, _) => exact(value, column.ty),
+                _ => None,
+            };
+            list.iter().map(value).collect::<Option<_>>().map(Limit::OneOf)
+        }
+        _ => None,
+    }
+}
+
+/// A constant as a value of the column, if equal values have equal keys.
+fn exact(value: &ScalarValue, ty: ColumnType) -> Option<Value<'static>> {
+    let coarse = match ty {
+        // Arrow keeps microseconds of them.
+        ColumnType::Datetime { precision } | ColumnType::Timestamp { precision } => precision > 6,
+        // 0.0 equals -0.0.
+        ColumnType::Float | ColumnType::Double => true,
+        _ => false,
+    };
+    if coarse || value.is_null() || value.data_type() != types::to_arrow(ty) {
+        return None;
+    }
+    value_at(&*value.to_array().ok()?, 0).ok().map(Value::into_owned)
+}
+
+/// Whether Arrow orders values as their keys do: it compares the bytes of a UUID, keys as Java does.
+pub fn sorts_as_its_key(ty: ColumnType) -> bool {
+    !matches!(ty, ColumnType::Uuid | ColumnType::Float | ColumnType::Double | ColumnType::Bitmask { .. })
+}
+
+fn extend(prefixes: &[Key], values: &[Value<'_>], ty: ColumnType) -> Vec<Key> {
+    let mut longer = Vec::with_capacity(prefixes.len() * values.len());
+    for prefix in prefixes {
+        for value in values {
+            let mut key = prefix.clone();
+            // A value that makes too long a key is in no row.
+            if key::push(&mut key, value, ty).is_ok() {
+                longer.push(key);
+            }
+        }
+    }
+    longer
+}
+
+/// The part of a prefix's span in which the next column compares like this.
+fn cut(prefix: &Key, compared: &[(Operator, Value<'_>)], ty: ColumnType) -> Span {
+    let mut span = Span::of_prefix(prefix.as_slice());
+    if prefix.as_slice().is_empty() {
+        span = Span { start: Bound::Unbounded, end: None };
+    }
+    for (op, value) in compared {
+        let mut key = prefix.clone();
+        if key::push(&mut key, value, ty).is_err() {
+            continue;
+        }
+        let behind = successor(key.as_slice());
+        match op {
+            Operator::Gt | Operator::GtEq => {
+                let start = if *op == Operator::GtEq { Some(key) } else { behind };
+                if let Some(start) = start {
+                    span.start = later(span.start, start);
+                }
+            }
+            _ => {
+                let end = if *op == Operator::Lt { Some(key) } else { behind };
+                span.end = match (span.end, end) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+            }
+        }
+    }
+    span
+}
+
+fn later(bound: Bound<Key>, key: Key) -> Bound<Key> {
+    match bound {
+        Bound::Included(old) if old > key => Bound::Included(old),
+        _ => Bound::Included(key),
+    }
+}
+
+/// The first key behind everything that starts with `prefix`.
+fn successor(prefix: &[u8]) -> Option<Key> {
+    let last = prefix.iter().rposition(|&byte| byte != 0xFF)?;
+    let mut bytes = prefix.get(..=last)?.to_vec();
+    if let Some(byte) = bytes.last_mut() {
+        *byte += 1;
+    }
+    Some(Key::from_slice(&bytes))
+}

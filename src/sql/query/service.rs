@@ -1,0 +1,269 @@
+//! The threads that run queries, and how a query's pages come back to the event loop.
+//!
+//! A query is a task on a small pool of threads. Its results come through a channel that holds one page: a task whose
+//! client does not ask for more waits, and so does its plan, with the memory of one page and what its operators keep. The
+//! loop never waits: it takes what is there, or leaves the ticket of its request and is woken. Letting go of a
+//! [`Running`] ends the task at its next pause; operators pause every few milliseconds.
+
+use super::change;
+use super::error;
+use super::plan::{Plan, Planner, snapshot};
+use super::rows::Pages;
+use crate::error::{Error, Kind, Result};
+use crate::sql::{Changes, Job, Message, Wake, Work};
+use crate::store::tx::Ticket;
+use futures::StreamExt;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+/// Plans that are kept; beyond, all are forgotten and those still used are made again.
+const PLANS_MAX: usize = 1_000;
+/// Bytes of statements longer than this are not kept with their plans.
+const PLAN_TEXT_BYTES_MAX: usize = 16 << 10;
+/// Bytes of stack of a thread: deep statements recurse.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Runs queries. Its threads start with the first one.
+pub struct Service {
+    inner: OnceLock<std::result::Result<Inner, Error>>,
+    memory: usize,
+    wake: Wake,
+}
+
+struct Inner {
+    /// None only while it is dropped.
+    runtime: Option<Runtime>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    planner: Planner,
+    // Held for one look or one insertion; nothing else is locked meanwhile.
+    plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+    wake: Wake,
+}
+
+/// What a plan depends on: the text and its schema, the parameters' types, and the tables there are.
+#[derive(PartialEq, Eq, Hash)]
+struct PlanKey {
+    text: Arc<str>,
+    schema: String,
+    types: Vec<Option<crate::value::ColumnType>>,
+    catalog: u64,
+}
+
+impl Service {
+    /// A service whose queries take `memory` bytes at most, all together. `wake` runs a parked request again.
+    pub fn new(memory: usize, wake: Wake) -> Self {
+        Self { inner: OnceLock::new(), memory, wake }
+    }
+
+    /// Starts a query.
+    ///
+    /// # Errors
+    /// `Internal` if there can be no threads.
+    pub fn start(&self, job: Job) -> Result<Running> {
+        let inner = self.inner.get_or_init(|| self.threads()).as_ref().map_err(Error::clone)?;
+        let Some(runtime) = &inner.runtime else { return Err(Error::new(Kind::Stopping, "the server is stopping")) };
+        let (sender, receiver) = mpsc::channel(1);
+        let waiting = Arc::new(Mutex::new(None));
+        let outlet = Outlet { sender: Some(sender), waiting: Arc::clone(&waiting), wake: Arc::clone(&self.wake) };
+        let shared = Arc::clone(&inner.shared);
+        let task = runtime.spawn(async move {
+            let timeout = job.timeout;
+            let ran = shared.run(job, &outlet);
+            let ended = match timeout {
+                None => ran.await,
+                Some(after) => tokio::time::timeout(after, ran).await.unwrap_or_else(|_| Err(timed_out(after))),
+            };
+            if let Err(error) = ended {
+                outlet.send(Message::Failed(error)).await;
+            }
+        });
+        Ok(Running { receiver, waiting, task: task.abort_handle() })
+    }
+
+    fn threads(&self) -> Result<Inner> {
+        let failed = |e: std::io::Error| Error::new(Kind::Internal, format!("cannot start the threads of SQL: {e}"));
+        let threads = thread::available_parallelism().map_or(2, usize::from);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("flint-sql")
+            .thread_stack_size(STACK_BYTES)
+            .enable_time()
+            .build()
+            .map_err(failed)?;
+        let shared = Shared { planner: Planner::new(self.memory)?, plans: Mutex::default(), wake: Arc::clone(&self.wake) };
+        Ok(Inner { runtime: Some(runtime), shared: Arc::new(shared) })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn timed_out(after: Duration) -> Error {
+    Error::new(Kind::Cancelled, format!("Query timeout: the statement ran for {} ms", after.as_millis()))
+}
+
+impl Shared {
+    async fn run(&self, job: Job, outlet: &Outlet) -> Result<()> {
+        let plan = self.plan(&job)?;
+        match &job.work {
+            Work::Describe => {
+                let columns = if plan.explain { crate::sql::explain_columns() } else { Arc::clone(&plan.columns) };
+                outlet.send(Message::Columns(columns)).await;
+            }
+            Work::Rows { page_rows } => self.rows(&job, &plan, *page_rows, outlet).await?,
+            Work::Change(target) => {
+                let reads = plan.reads.iter().map(|&id| (id, job.committed.rows(id))).collect();
+                let mut batches = self.planner.start(&plan, snapshot(job.snapshot.clone()), &job.arguments).await?;
+                let mut collector = change::Collector::new(target, &job.snapshot, job.seed);
+                while let Some(batch) = batches.next().await {
+                    collector.push(&batch.map_err(|e| error::running(&e))?, job.write_bytes_max)?;
+                }
+                let (writes, count) = collector.finish()?;
+                outlet.send(Message::Changes(Changes { writes, count, reads })).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows(&self, job: &Job, plan: &Plan, page_rows: usize, outlet: &Outlet) -> Result<()> {
+        let mut pages = Pages::new(page_rows);
+        if plan.explain {
+            let text = self.planner.explain(plan, snapshot(job.snapshot.clone()), &job.arguments).await?;
+            outlet.send(Message::Columns(crate::sql::explain_columns())).await;
+            pages.push_text(&text);
+            outlet.send(Message::Page(pages.take(true))).await;
+            return Ok(());
+        }
+        let mut batches = self.planner.start(plan, snapshot(job.snapshot.clone()), &job.arguments).await?;
+        let reads = plan.reads.iter().map(|&id| (id, job.committed.rows(id))).collect();
+        outlet.send(Message::Reads(reads)).await;
+        outlet.send(Message::Columns(Arc::clone(&plan.columns))).await;
+        while let Some(batch) = batches.next().await {
+            let batch = batch.map_err(|e| error::running(&e))?;
+            for row in 0..batch.num_rows() {
+                // A full page leaves when there is another row: only then is it known not to be the last.
+                if pages.full() {
+                    outlet.send(Message::Page(pages.take(false))).await;
+                }
+                pages.push(&batch, row, &plan.columns)?;
+            }
+        }
+        outlet.send(Message::Page(pages.take(true))).await;
+        Ok(())
+    }
+
+    fn plan(&self, job: &Job) -> Result<Arc<Plan>> {
+        let key = PlanKey {
+            text: Arc::clone(&job.text),
+            schema: job.schema.clone(),
+            types: job.arguments.iter().map(|a| a.ty).collect(),
+            catalog: job.snapshot.catalog.edition(),
+        };
+        if let Some(plan) = self.plans.lock().get(&key) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(self.planner.plan(&job.parsed, &job.snapshot.catalog, &job.schema, &job.arguments)?);
+        if key.text.len() <= PLAN_TEXT_BYTES_MAX {
+            let mut plans = self.plans.lock();
+            if plans.len() >= PLANS_MAX {
+                plans.clear();
+            }
+            plans.insert(key, Arc::clone(&plan));
+        }
+        Ok(plan)
+    }
+}
+
+/// A task's end of the channel.
+struct Outlet {
+    sender: Option<mpsc::Sender<Message>>,
+    /// The request that waits for a message. Held for one look.
+    waiting: Arc<Mutex<Option<Ticket>>>,
+    wake: Wake,
+}
+
+impl Outlet {
+    /// Hands a message over, once there is room; nobody may be there to take it.
+    async fn send(&self, message: Message) {
+        if let Some(sender) = &self.sender
+            && sender.send(message).await.is_ok()
+        {
+            self.notify();
+        }
+    }
+
+    fn notify(&self) {
+        let ticket = self.waiting.lock().take();
+        if let Some(ticket) = ticket {
+            (self.wake)(ticket);
+        }
+    }
+}
+
+impl Drop for Outlet {
+    /// Also when the task panics: who waits then finds the channel closed.
+    fn drop(&mut self) {
+        self.sender = None;
+        self.notify();
+    }
+}
+
+/// A query that runs; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    receiver: mpsc::Receiver<Message>,
+    waiting: Arc<Mutex<Option<Ticket>>>,
+    task: AbortHandle,
+}
+
+impl Running {
+    /// The next message. `None`: there is none yet, and `ticket` is woken when there is.
+    pub fn poll(&mut self, ticket: Ticket) -> Option<Message> {
+        if let Some(message) = self.take() {
+            return Some(message);
+        }
+        *self.waiting.lock() = Some(ticket);
+        // It may have come in between, when nobody was known to wait.
+        let message = self.take();
+        if message.is_some() {
+            *self.waiting.lock() = None;
+        }
+        message
+    }
+
+    fn take(&mut self) -> Option<Message> {
+        match self.receiver.try_recv() {
+            Ok(message) => Some(message),
+            Err(mpsc::error::TryRecvError::Empty) => None,
+            Err(mpsc::error::TryRecvError::Disconnected) => {
+                Some(Message::Failed(Error::new(Kind::Internal, "the statement ended without an answer")))
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("memory", &self.memory).finish_non_exhaustive()
+    }
+}
