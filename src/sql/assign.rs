@@ -14,7 +14,7 @@ use num_bigint::BigInt;
 /// `SqlRuntime` where a value does not fit, `SqlConstraint` for a null where none may be, `SqlValidation` for types that
 /// are not assigned to each other.
 pub fn assign(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
-    let value = convert(value, column)?;
+    let value = cut(convert(value, column)?, column)?;
     column.accept(value).map_err(|error| match error.kind {
         Kind::OutOfRange => Error::new(Kind::SqlRuntime, out_of_range(column.ty, error.message.into_owned())),
         Kind::NotNull | Kind::MissingKey => {
@@ -32,6 +32,11 @@ fn out_of_range(ty: ColumnType, message: String) -> String {
         ColumnType::Int16 => "SMALLINT out of range".into(),
         ColumnType::Int32 => "INTEGER out of range".into(),
         ColumnType::Int64 => "BIGINT out of range".into(),
+        ColumnType::Decimal { precision, scale } => format!(
+            "Numeric field overflow. A field with precision {precision}, scale {scale} must round to an absolute value less \
+             than 10^{}.",
+            precision.saturating_sub(scale)
+        ),
         _ => message,
     }
 }
@@ -39,7 +44,12 @@ fn out_of_range(ty: ColumnType, message: String) -> String {
 fn convert(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
     use ColumnType as T;
     use Value as V;
-    let beyond = || Error::new(Kind::SqlRuntime, out_of_range(column.ty, format!("Numeric field overflow in column '{}'", column.name)));
+    let beyond = || {
+        Error::new(
+            Kind::SqlRuntime,
+            out_of_range(column.ty, format!("Numeric field overflow in column '{}'", column.name)),
+        )
+    };
     Ok(match (column.ty, value) {
         (T::Int8 | T::Int16 | T::Int32 | T::Int64, V::Decimal(v)) => {
             // Digits after the point are cut.
@@ -55,8 +65,12 @@ fn convert(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
         (T::Double, V::Float(v)) => V::Double(v.into()),
         (T::Double, V::Decimal(v)) => V::Double(v.to_string().parse().map_err(|_| beyond())?),
         (T::Decimal { .. } | T::Number { .. }, V::Int(v)) => V::Decimal(Decimal::from_i64(v)),
-        (T::Decimal { .. } | T::Number { .. }, V::Float(v)) => V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?),
-        (T::Decimal { .. } | T::Number { .. }, V::Double(v)) => V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?),
+        (T::Decimal { .. } | T::Number { .. }, V::Float(v)) => {
+            V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?)
+        }
+        (T::Decimal { .. } | T::Number { .. }, V::Double(v)) => {
+            V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?)
+        }
         (T::Datetime { .. }, V::Date(d)) => V::Datetime(d, midnight()),
         (T::Timestamp { .. }, V::Date(d)) => V::Timestamp(Timestamp::from_utc(d, midnight())),
         (T::Timestamp { .. }, V::Datetime(d, t)) => V::Timestamp(Timestamp::from_utc(d, t)),
@@ -64,6 +78,47 @@ fn convert(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
         (T::Time { .. }, V::Datetime(_, t)) => V::Time(t),
         (_, value) => value,
     })
+}
+
+/// Digits beyond the column's scale are cut, not rounded, and so are blanks beyond its length.
+fn cut(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
+    Ok(match (column.ty, value) {
+        (ColumnType::Decimal { scale, .. }, Value::Decimal(v)) if i64::from(v.scale) > i64::from(scale) => {
+            let unit = BigInt::from(10).pow(v.scale.unsigned_abs() - scale);
+            Value::Decimal(Decimal { unscaled: v.unscaled / unit, scale: scale as i32 })
+        }
+        (ColumnType::Number { .. }, Value::Decimal(v)) if v.scale > 0 => {
+            Value::Decimal(Decimal { unscaled: truncated(&v), scale: 0 })
+        }
+        (ColumnType::String { length }, Value::Str(text)) if text.encode_utf16().count() > length as usize => {
+            let (mut units, mut end) = (0, text.len());
+            for (at, c) in text.char_indices() {
+                units += c.len_utf16();
+                if units > length as usize {
+                    end = at;
+                    break;
+                }
+            }
+            let (kept, beyond) = text.split_at_checked(end).unwrap_or((&text, ""));
+            if beyond.chars().any(|c| c != ' ') {
+                return Err(too_long(column.ty));
+            }
+            Value::Str(kept.to_owned().into())
+        }
+        (ColumnType::Bytes { length }, Value::Bytes(bytes)) if bytes.len() > length as usize => {
+            return Err(too_long(column.ty));
+        }
+        (_, value) => value,
+    })
+}
+
+fn too_long(ty: ColumnType) -> Error {
+    let name = match ty {
+        ColumnType::String { length } => format!("VARCHAR({length})"),
+        ColumnType::Bytes { length } => format!("VARBINARY({length})"),
+        other => other.to_string(),
+    };
+    Error::new(Kind::SqlValidation, format!("Failed to validate query. Value too long for type: {name}"))
 }
 
 fn truncated(v: &Decimal) -> BigInt {
@@ -111,6 +166,8 @@ mod tests {
             (ColumnType::Float, dec("0.5"), Value::Float(0.5)),
             (ColumnType::Decimal { precision: 5, scale: 2 }, Value::Int(3), dec("3")),
             (ColumnType::Decimal { precision: 5, scale: 2 }, Value::Double(0.1), dec("0.1")),
+            (ColumnType::Decimal { precision: 5, scale: 2 }, dec("-1.019"), dec("-1.01")),
+            (ColumnType::String { length: 2 }, Value::Str("ab  ".into()), Value::Str("ab".into())),
         ] {
             assert_eq!(assign(value.clone(), &column(ty)).unwrap(), stored, "{ty} {value}");
         }
@@ -124,7 +181,7 @@ mod tests {
             (ColumnType::Int64, Value::Double(f64::NAN), Kind::SqlRuntime),
             (ColumnType::Int32, Value::Str("5".into()), Kind::SqlValidation),
             (ColumnType::Int32, Value::Null, Kind::SqlConstraint),
-            (ColumnType::String { length: 1 }, Value::Str("ab".into()), Kind::SqlRuntime),
+            (ColumnType::String { length: 1 }, Value::Str("ab".into()), Kind::SqlValidation),
             (ColumnType::Decimal { precision: 3, scale: 1 }, Value::Int(100), Kind::SqlRuntime),
         ] {
             assert_eq!(assign(value.clone(), &column(ty)).unwrap_err().kind, kind, "{ty} {value}");

@@ -9,9 +9,9 @@ use super::parse::Parsed;
 use crate::error::{Error, Kind, Result};
 use crate::store::catalog::{Catalog, Table};
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, Expr, FromTable, Ident, Insert, Join, JoinConstraint, JoinOperator, Merge, MergeAction,
-    MergeClauseKind, MergeInsertKind, ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableObject,
-    TableWithJoins, UpdateTableFromKind, Value, ValueWithSpan,
+    Assignment, AssignmentTarget, Expr, FromTable, Ident, Insert, Join, JoinConstraint, JoinOperator, Merge,
+    MergeAction, MergeClauseKind, MergeInsertKind, ObjectName, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, TableObject, TableWithJoins, UpdateTableFromKind, Value, ValueWithSpan,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -50,18 +50,15 @@ pub enum Source {
 }
 
 /// Whether a statement changes rows.
-pub fn is_change(parsed: &Parsed) -> bool {
-    matches!(
-        parsed.statement,
-        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_)
-    )
+pub(super) fn is_change(parsed: &Parsed) -> bool {
+    matches!(parsed.statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_))
 }
 
 /// The query of a change, and what its rows are for. `None`: the statement is a query itself.
 ///
 /// # Errors
 /// `SqlValidation`.
-pub fn change(parsed: &Parsed, catalog: &Catalog, schema: &str) -> Result<Option<(Parsed, Target)>> {
+pub(super) fn change(parsed: &Parsed, catalog: &Catalog, schema: &str) -> Result<Option<(Parsed, Target)>> {
     let (query, target) = match &parsed.statement {
         Statement::Insert(insert) => insert_query(insert, catalog, schema)?,
         Statement::Update(update) => {
@@ -132,7 +129,9 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
                 items.extend(values);
                 update = Some(columns);
             }
-            (MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget, MergeAction::Insert(new)) if insert.is_none() => {
+            (MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget, MergeAction::Insert(new))
+                if insert.is_none() =>
+            {
                 let MergeInsertKind::Values(values) = &new.kind else { return Err(invalid("MERGE inserts VALUES")) };
                 let columns = columns(&new.columns, &table)?;
                 let [row] = values.rows.as_slice() else { return Err(invalid("MERGE inserts one row")) };
@@ -142,12 +141,15 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
                 inserted = row.content.iter().cloned().enumerate().map(|(i, value)| item("i", i, value)).collect();
                 insert = Some(columns);
             }
-            _ => return Err(invalid("MERGE knows WHEN MATCHED THEN UPDATE and WHEN NOT MATCHED THEN INSERT, each once")),
+            _ => {
+                return Err(invalid("MERGE knows WHEN MATCHED THEN UPDATE and WHEN NOT MATCHED THEN INSERT, each once"));
+            }
         }
     }
     items.extend(inserted);
     let constraint = JoinConstraint::On((*merge.on).clone());
-    let join = Join { relation: merge.table.clone(), global: false, join_operator: JoinOperator::LeftOuter(constraint) };
+    let join =
+        Join { relation: merge.table.clone(), global: false, join_operator: JoinOperator::LeftOuter(constraint) };
     let from = TableWithJoins { relation: merge.source.clone(), joins: vec![join] };
     let query = select(items.into_iter(), vec![from], None)?;
     Ok((query, Target { table, source: Source::Merge { update, insert } }))
@@ -186,7 +188,10 @@ fn assignments(list: &[Assignment], table: &Table, defaults: bool) -> Result<(Ve
         }
         let found = table.newest().columns.get(column);
         if let Some(key) = found.filter(|c| c.key.is_some()) {
-            return Err(invalid(format!("Cannot update field \"{}\". Primary key columns are not modifiable", key.name)));
+            return Err(invalid(format!(
+                "Cannot update field \"{}\". Primary key columns are not modifiable",
+                key.name
+            )));
         }
         let value = match is_default(&assignment.value) {
             true if defaults => {
@@ -210,7 +215,9 @@ fn constant_expr(value: Option<&crate::value::Value<'_>>) -> Result<Expr> {
         Some(V::Bool(v)) => Value::Boolean(*v),
         Some(V::Int(v)) => Value::Number(v.to_string(), true),
         Some(V::Decimal(v)) => Value::Number(v.to_string(), true),
-        Some(other) => return Err(invalid(format!("DEFAULT of type {} is not supported in UPDATE", other.type_name()))),
+        Some(other) => {
+            return Err(invalid(format!("DEFAULT of type {} is not supported in UPDATE", other.type_name())));
+        }
     };
     Ok(Expr::Value(ValueWithSpan::from(literal)))
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::op::ddl::{self, Class};
 use crate::op::exec::{Operation, Outcome, Scope, execute};
 use crate::op::tuple::{Action, Reply, Write};
-use crate::store::database::{Database, Rows};
+use crate::store::database::{Database, Read};
 use crate::store::engine::Engine;
 use crate::store::tx::{State as TxState, Ticket, TxId, finished};
 use crate::value::Value;
@@ -63,11 +63,24 @@ pub struct Execution {
 enum State {
     Ddl(Box<ddl::Statement>),
     /// `columns` come before the first page.
-    Query { running: Running, columns: Option<Arc<[ResultColumn]>> },
+    Query {
+        running: Running,
+        columns: Option<Arc<[ResultColumn]>>,
+    },
     Describe(Running),
     /// Before a change's query runs, and while it does.
-    Change { source: Arc<Change>, running: Option<Running>, tries: u32 },
-    Apply { source: Arc<Change>, writes: Arc<[Write]>, count: u64, reads: Vec<(u32, Rows)>, tries: u32 },
+    Change {
+        source: Arc<Change>,
+        running: Option<Running>,
+        tries: u32,
+    },
+    Apply {
+        source: Arc<Change>,
+        writes: Arc<[Write]>,
+        count: u64,
+        reads: Vec<Read>,
+        tries: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -81,12 +94,7 @@ impl Execution {
     ///
     /// # Errors
     /// `SqlParse`, `SqlValidation`; `SqlRuntime` for DDL in a transaction.
-    pub fn new(
-        statement: &ddl::Statement,
-        options: Options,
-        service: &Service,
-        engine: &mut Engine,
-    ) -> Result<Self> {
+    pub fn new(statement: &ddl::Statement, options: Options, service: &Service, engine: &mut Engine) -> Result<Self> {
         let state = match statement {
             ddl::Statement::Other { class: Class::Query | Class::Dml, tokens, .. } => {
                 let parsed = parse::parse(tokens)?;
@@ -141,20 +149,34 @@ impl Execution {
     /// Goes on. `None`: it waits, and `ticket` will be woken.
     ///
     /// # Errors
-    /// Whatever ends the statement.
+    /// Whatever ends the statement. What fails while it runs takes its read-write transaction with it, as on a real node.
     pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<Answer>> {
+        let ended = self.go_on(service, engine, ticket);
+        if let (Err(error), Some(id)) = (&ended, self.options.transaction)
+            && matches!(error.kind, Kind::SqlRuntime | Kind::SqlConstraint | Kind::Cancelled | Kind::OutOfMemory)
+            && !is_read_only(id, engine)
+        {
+            engine.kill(id, finished(id));
+        }
+        ended
+    }
+
+    fn go_on(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<Answer>> {
         loop {
             match &mut self.state {
                 State::Ddl(statement) => {
-                    return ddl::run(engine, statement, &self.options.schema).map(|applied| Some(Answer::Applied(applied)));
+                    return ddl::run(engine, statement, &self.options.schema)
+                        .map(|applied| Some(Answer::Applied(applied)));
                 }
                 State::Query { running, columns } => match running.poll(ticket) {
                     None => return Ok(None),
-                    Some(Message::Reads(reads)) => self.scanned(engine, reads)?,
+                    Some(Message::Reads(reads)) => self.has_read(engine, reads),
                     Some(Message::Columns(found)) => *columns = Some(found),
                     Some(Message::Page(page)) => {
                         let columns = columns.take().unwrap_or_default();
-                        let State::Query { running, .. } = std::mem::replace(&mut self.state, ended()) else { continue };
+                        let State::Query { running, .. } = std::mem::replace(&mut self.state, ended()) else {
+                            continue;
+                        };
                         let rest = (!page.last).then_some(running);
                         return Ok(Some(Answer::Rows { columns, page, rest }));
                     }
@@ -171,9 +193,14 @@ impl Execution {
                 },
                 State::Change { source, running: running @ None, .. } => {
                     let schema = &self.options.schema;
-                    let (query, target) = dml::change(&source.parsed, engine.catalog(), schema)?.ok_or_else(unexpected)?;
-                    check_writable(self.options.transaction, engine)?;
-                    let job = job(Arc::new(query), Arc::clone(&source.text), Work::Change(target), &self.options, engine)?;
+                    let (query, target) =
+                        dml::change(&source.parsed, engine.catalog(), schema)?.ok_or_else(unexpected)?;
+                    if self.options.transaction.is_some_and(|id| is_read_only(id, engine)) {
+                        let text = "DML cannot be started by using read only transactions.";
+                        return Err(Error::new(Kind::SqlRuntime, text));
+                    }
+                    let job =
+                        job(Arc::new(query), Arc::clone(&source.text), Work::Change(target), &self.options, engine)?;
                     *running = Some(service.start(job)?);
                 }
                 State::Change { source, running: Some(running), tries } => match running.poll(ticket) {
@@ -186,9 +213,11 @@ impl Execution {
                     Some(_) => {}
                 },
                 State::Apply { source, writes, count, reads, tries } => {
-                    let table = dml::change(&source.parsed, engine.catalog(), &self.options.schema)?.ok_or_else(unexpected)?.1.table;
-                    let fresh = |(id, rows): &(u32, Rows)| engine.database().rows(*id).same(rows);
-                    if !reads.iter().all(fresh) {
+                    let table = dml::change(&source.parsed, engine.catalog(), &self.options.schema)?
+                        .ok_or_else(unexpected)?
+                        .1
+                        .table;
+                    if !reads.iter().all(|read| read.holds(engine.database())) {
                         if *tries >= TRIES_MAX {
                             return Err(conflict());
                         }
@@ -203,7 +232,7 @@ impl Execution {
                         Outcome::Done(Reply::Skipped(places)) if !places.is_empty() => return Err(duplicate_key()),
                         Outcome::Done(_) => {
                             let reads = std::mem::take(reads);
-                            self.scanned(engine, reads)?;
+                            self.has_read(engine, reads);
                             return Ok(Some(answer));
                         }
                     }
@@ -212,13 +241,11 @@ impl Execution {
         }
     }
 
-    /// A transaction that has read whole tables depends on them.
-    fn scanned(&self, engine: &mut Engine, reads: Vec<(u32, Rows)>) -> Result<()> {
-        let Some(id) = self.options.transaction else { return Ok(()) };
-        for (table, rows) in reads {
-            engine.scanned(id, table, rows)?;
+    /// A transaction depends on what its queries have read.
+    fn has_read(&self, engine: &mut Engine, reads: Vec<Read>) {
+        if let Some(id) = self.options.transaction {
+            engine.has_read(id, reads);
         }
-        Ok(())
     }
 }
 
@@ -269,13 +296,8 @@ fn snapshot(transaction: Option<TxId>, engine: &Engine) -> Result<Database> {
     }
 }
 
-fn check_writable(transaction: Option<TxId>, engine: &Engine) -> Result<()> {
-    match transaction.and_then(|id| engine.transactions.get(id)).map(|tx| &tx.state) {
-        Some(TxState::ReadOnly(_)) => {
-            Err(Error::new(Kind::SqlRuntime, "DML query cannot be started by using read only transactions."))
-        }
-        _ => Ok(()),
-    }
+fn is_read_only(id: TxId, engine: &Engine) -> bool {
+    matches!(engine.transactions.get(id).map(|tx| &tx.state), Some(TxState::ReadOnly(_)))
 }
 
 fn check_count(given: usize, wanted: usize) -> Result<()> {
@@ -294,7 +316,7 @@ fn check_count(given: usize, wanted: usize) -> Result<()> {
 fn control_alone() -> Error {
     Error::new(
         Kind::SqlValidation,
-        "Failed to validate query. Transaction control statement cannot be executed as an independent statement.",
+        "Failed to validate query. Transaction control statement can not be executed as an independent statement.",
     )
 }
 
@@ -304,7 +326,10 @@ pub fn duplicate_key() -> Error {
 }
 
 fn conflict() -> Error {
-    Error::new(Kind::LockConflict, format!("the tables that the statement reads changed {TRIES_MAX} times while it ran"))
+    Error::new(
+        Kind::LockConflict,
+        format!("the tables that the statement reads changed {TRIES_MAX} times while it ran"),
+    )
 }
 
 fn unexpected() -> Error {

@@ -31,8 +31,8 @@ pub use query::service::{Running, Service};
 pub use dml::{Source, Target};
 
 use crate::error::{Error, Result};
-use crate::store::database::{Database, Rows};
 use crate::op::tuple::Write;
+use crate::store::database::{Database, Read};
 use crate::store::tx::Ticket;
 use crate::value::{ColumnType, UNLIMITED, Value};
 use std::sync::Arc;
@@ -92,8 +92,8 @@ pub struct Changes {
     pub writes: Vec<Write>,
     /// The rows a client is told of.
     pub count: u64,
-    /// The tables that were read, as they were.
-    pub reads: Vec<(u32, Rows)>,
+    /// What was read.
+    pub reads: Vec<Read>,
 }
 
 /// What a query is run for.
@@ -138,8 +138,8 @@ pub struct Job {
 /// What a running query says.
 #[derive(Debug, Clone)]
 pub enum Message {
-    /// The tables it reads, as they were.
-    Reads(Vec<(u32, Rows)>),
+    /// What it reads.
+    Reads(Vec<Read>),
     /// The columns of its rows.
     Columns(Arc<[ResultColumn]>),
     /// Some rows.

@@ -8,9 +8,9 @@
 
 use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Fetch, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderBy,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
-    WindowFrameBound, WindowType,
+    BinaryOperator, CastKind, DataType, Expr, Fetch, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderBy,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TypedString, UnaryOperator, Value, ValueWithSpan,
+    VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 use sqlparser::tokenizer::Span;
 use std::collections::{HashMap, HashSet};
@@ -34,7 +34,7 @@ impl Names {
 ///
 /// # Errors
 /// `SqlValidation` for what parses and has no meaning here.
-pub fn normalize(statement: &mut Statement) -> Result<Names> {
+pub(super) fn normalize(statement: &mut Statement) -> Result<Names> {
     let mut visitor = Normalizer::default();
     match statement.visit(&mut visitor) {
         ControlFlow::Continue(()) => Ok(visitor.names),
@@ -129,7 +129,8 @@ fn limit_by_fetch(query: &mut Query, fetch: Fetch) -> Result<()> {
     let count = quantity.unwrap_or(one);
     match &mut query.limit_clause {
         None => {
-            query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(count), offset: None, limit_by: Vec::new() });
+            query.limit_clause =
+                Some(LimitClause::LimitOffset { limit: Some(count), offset: None, limit_by: Vec::new() });
         }
         Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(count),
         Some(_) => return Err(invalid("LIMIT and FETCH cannot be used together")),
@@ -178,7 +179,7 @@ fn name_list(items: &mut [SelectItem], names: &mut Normalizer) {
 }
 
 /// A name as it is, whatever its case.
-pub fn quoted(name: &str) -> Ident {
+pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
@@ -186,20 +187,23 @@ fn is_column(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
-/// The name of an expression without an alias, at this place of a select list.
+/// The name of an expression without an alias, at this place of a select list. Observed on Ignite 3.1.0: literals,
+/// arithmetic, casts and most calls are named by their text, everything else by its place.
 fn name_of(expr: &Expr, place: usize) -> String {
-    let arithmetic = |op: &BinaryOperator| {
-        use BinaryOperator as B;
-        matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo)
-    };
+    use BinaryOperator as B;
     let readable = match expr {
         Expr::Identifier(ident) => return ident.value.clone(),
         Expr::CompoundIdentifier(parts) => return parts.last().map(|part| part.value.clone()).unwrap_or_default(),
+        Expr::Nested(inner) => return name_of(inner, place),
         Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
-        Expr::TypedString(_) | Expr::Interval(_) | Expr::Floor { .. } | Expr::Ceil { .. } => true,
-        Expr::Function(_) | Expr::Extract { .. } | Expr::Position { .. } | Expr::Substring { .. } => true,
-        Expr::Trim { .. } | Expr::Overlay { .. } => true,
-        Expr::BinaryOp { op, .. } => arithmetic(op),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => matches!(**expr, Expr::Value(_)),
+        Expr::BinaryOp { op, .. } => matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo),
+        Expr::Function(function) => {
+            let name = function.name.to_string();
+            function.filter.is_none() && !UNNAMED_CALLS.contains(&name.as_str())
+        }
+        Expr::TypedString(_) | Expr::Interval(_) | Expr::Floor { .. } | Expr::Ceil { .. } | Expr::Cast { .. } => true,
+        Expr::Position { .. } | Expr::Substring { .. } | Expr::Trim { .. } | Expr::Overlay { .. } => true,
         _ => false,
     };
     match readable {
@@ -208,16 +212,59 @@ fn name_of(expr: &Expr, place: usize) -> String {
     }
 }
 
+/// Calls that are named by their place.
+const UNNAMED_CALLS: &[&str] = &[
+    "CHARACTER_LENGTH",
+    "CHAR_LENGTH",
+    "COALESCE",
+    "DAYOFMONTH",
+    "DAYOFWEEK",
+    "DAYOFYEAR",
+    "DECODE",
+    "GREATEST",
+    "GROUPING",
+    "HOUR",
+    "LEAST",
+    "MINUTE",
+    "MONTH",
+    "NULLIF",
+    "NVL",
+    "QUARTER",
+    "SECOND",
+    "TIMESTAMPADD",
+    "TIMESTAMPDIFF",
+    "WEEK",
+    "YEAR",
+];
+
+/// The text of an expression as Ignite prints it.
 fn text_of(expr: &Expr) -> String {
-    if let Expr::Function(function) = expr
-        && matches!(function.args, FunctionArguments::None)
-    {
-        return function.name.to_string();
+    let ty = |ty: &DataType| match ty {
+        DataType::Int(None) => "INTEGER".to_owned(),
+        other => other.to_string(),
+    };
+    match expr {
+        Expr::Nested(inner) => text_of(inner),
+        Expr::Cast { kind: CastKind::DoubleColon, expr, data_type, .. } => {
+            format!("{} :: {}", text_of(expr), ty(data_type))
+        }
+        Expr::Cast { expr, data_type, .. } => format!("CAST({} AS {})", text_of(expr), ty(data_type)),
+        Expr::BinaryOp { left, op, right } => {
+            let operand = |side: &Expr, text: String| match side {
+                Expr::Nested(inner) if matches!(**inner, Expr::BinaryOp { .. }) => format!("({text})"),
+                _ => text,
+            };
+            format!("{} {op} {}", operand(left, text_of(left)), operand(right, text_of(right)))
+        }
+        Expr::Identifier(ident) if ident.quote_style.is_some() && ident.value == ident.value.to_uppercase() => {
+            ident.value.clone()
+        }
+        Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => "?".to_owned(),
+        Expr::Function(function) if matches!(function.args, FunctionArguments::None) => function.name.to_string(),
+        other => other.to_string(),
     }
-    expr.to_string().replace('"', "")
 }
 
 fn invalid(text: impl std::fmt::Display) -> Error {
     Error::new(Kind::SqlValidation, format!("Failed to validate query. {text}"))
 }
-

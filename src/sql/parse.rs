@@ -45,8 +45,10 @@ pub fn parse(tokens: &[TokenWithSpan]) -> Result<Parsed> {
 
 fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let is = |place: usize, word: &str| matches!(tokens.get(place).map(|t| &t.token),
-        Some(Token::Word(Word { value, quote_style: None, .. })) if value.eq_ignore_ascii_case(word));
+    let is = |place: usize, word: &str| {
+        matches!(tokens.get(place).map(|t| &t.token),
+        Some(Token::Word(Word { value, quote_style: None, .. })) if value.eq_ignore_ascii_case(word))
+    };
     let mut place = 0;
     while let Some(token) = tokens.get(place) {
         let mut token = token.clone();

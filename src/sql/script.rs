@@ -56,7 +56,15 @@ impl Script {
                 }
                 self.current = None;
             }
-            let Some(statement) = self.statements.pop_front() else { return Ok(Some(())) };
+            let Some(statement) = self.statements.pop_front() else {
+                return match self.transaction {
+                    None => Ok(Some(())),
+                    Some(_) => Err(Error::new(
+                        Kind::SqlRuntime,
+                        "Transaction block doesn't have a COMMIT statement at the end.",
+                    )),
+                };
+            };
             if let Statement::Other { class: Class::TransactionControl, what, tokens } = &statement {
                 self.control(what, tokens.len(), engine)?;
                 continue;
@@ -79,7 +87,9 @@ impl Script {
                 self.transaction = Some(engine.begin(read_only, None));
                 Ok(())
             }
-            ("START" | "BEGIN", Some(_)) => Err(Error::new(Kind::SqlTransactionControl, "Nested transactions are not supported.")),
+            ("START" | "BEGIN", Some(_)) => {
+                Err(Error::new(Kind::SqlTransactionControl, "Nested transactions are not supported."))
+            }
             ("COMMIT", Some(id)) => {
                 self.transaction = None;
                 engine.commit_transaction(id).map(drop)
@@ -115,7 +125,10 @@ impl Batch {
         if statement.class() != Class::Dml {
             return Err(Error::new(
                 Kind::SqlValidation,
-                "Failed to validate query. Invalid SQL statement type. Expected [DML] but got another one.",
+                format!(
+                    "Failed to validate query. Invalid SQL statement type. Expected [DML] but got {}.",
+                    if statement.class() == Class::Ddl { "DDL" } else { "QUERY" }
+                ),
             ));
         }
         Ok(Self { statement, rows: rows.into(), options, current: None, counts: Vec::new() })

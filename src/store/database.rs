@@ -63,8 +63,29 @@ impl Rows {
     }
 
     /// Whether these are the same rows because nothing was written in between. Says no where that takes a comparison.
-    pub fn same(&self, other: &Self) -> bool {
+    fn same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0) || (self.0.is_empty() && other.0.is_empty())
+    }
+}
+
+/// Rows that somebody has read, all those within some bounds, as they were.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The table.
+    pub table: u32,
+    /// Its rows.
+    pub rows: Rows,
+    /// What was read of them.
+    pub spans: Vec<(Bound<Key>, Bound<Key>)>,
+}
+
+impl Read {
+    /// Whether the same would be read now.
+    pub fn holds(&self, now: &Database) -> bool {
+        let rows = now.rows(self.table);
+        let same_span =
+            |bounds: &(Bound<Key>, Bound<Key>)| self.rows.range(bounds.clone()).eq(rows.range(bounds.clone()));
+        self.rows.same(&rows) || self.spans.iter().all(same_span)
     }
 }
 

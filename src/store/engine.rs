@@ -8,7 +8,7 @@
 
 use super::catalog::{Catalog, Change, Table};
 use super::clock::Clock;
-use super::database::{Database, Edit, ROW_OVERHEAD_BYTES, Rows};
+use super::database::{Database, Edit, ROW_OVERHEAD_BYTES, Read};
 use super::key::Key;
 use super::locks::Locks;
 use super::persist;
@@ -319,19 +319,11 @@ impl Engine {
         self.woken.push(ticket);
     }
 
-    /// A read-write transaction has read a whole table: what it read must still be so when it commits.
-    ///
-    /// # Errors
-    /// `LockConflict` if it has read it before and others have changed it since; it is rolled back then.
-    pub fn scanned(&mut self, id: TxId, table: u32, rows: Rows) -> Result<()> {
-        let Some(State::ReadWrite(writes)) = self.transactions.get_mut(id).map(|tx| &mut tx.state) else { return Ok(()) };
-        if writes.scanned.get(&table).is_none_or(|before| before.same(&rows)) {
-            writes.scanned.insert(table, rows);
-            return Ok(());
+    /// A query of a read-write transaction has read this: it must still be so when the transaction commits.
+    pub fn has_read(&mut self, id: TxId, reads: Vec<Read>) {
+        if let Some(State::ReadWrite(writes)) = self.transactions.get_mut(id).map(|tx| &mut tx.state) {
+            writes.reads.extend(reads);
         }
-        let error = tx::changed_under(id);
-        self.kill(id, error.clone());
-        Err(error)
     }
 
     /// Starts a commit. Dropped before [`Commit::finish`], it never was.
@@ -453,7 +445,7 @@ impl Engine {
     }
 
     fn apply(&mut self, id: TxId, writes: &Writes) -> Result<u64> {
-        if !writes.scanned.iter().all(|(&table, rows)| self.db.rows(table).same(rows)) {
+        if !writes.reads.iter().all(|read| read.holds(&self.db)) {
             return Err(tx::changed_under(id));
         }
         if writes.rows.is_empty() {

@@ -6,7 +6,7 @@
 
 use super::catalog::{Catalog, Table};
 use super::column::Default;
-use super::database::{Database, Rows};
+use super::database::{Database, Read};
 use super::key::Key;
 use super::row::Row;
 use crate::error::{Error, Kind};
@@ -67,8 +67,8 @@ pub struct Writes {
     pub bytes: u64,
     /// The tables as they were when it began.
     pub began: Catalog,
-    /// Tables it has read as a whole, as they were.
-    pub scanned: BTreeMap<u32, Rows>,
+    /// What its queries have read, which must still be so when it commits.
+    pub reads: Vec<Read>,
 }
 
 impl Writes {
@@ -134,11 +134,11 @@ impl Writes {
     }
 }
 
-/// The error of a transaction that has read all of a table which others have changed since.
+/// The error of a transaction whose queries have read what others have changed since.
 pub fn changed_under(id: TxId) -> Error {
     Error::new(
         Kind::LockConflict,
-        format!("A table that the transaction has read was changed by another one [txId={id}]; it is rolled back"),
+        format!("What a query of the transaction has read was changed by another one [txId={id}]; it is rolled back"),
     )
 }
 

@@ -1,6 +1,7 @@
 //! GA clients without sockets: frames go straight to the door, over an engine in memory whose clock the test moves.
 
 use flint::config::Limits;
+use flint::door::igni::Services;
 use flint::door::igni::ga::Ga;
 use flint::door::igni::handshake::Request;
 use flint::door::{ConnId, Flow, Output};
@@ -88,7 +89,8 @@ impl World {
         let mut out = Output::default();
         let request = Request::parse(hello).unwrap();
         let address = ([127, 0, 0, 1], 10800).into();
-        let ga = Ga::greet(&mut self.engine, ConnId(connection), address, None, &request, &mut out).unwrap();
+        let ga =
+            Ga::greet(&mut self.engine, ConnId(connection), address, &Services::default(), &request, &mut out).unwrap();
         let len = out.len();
         out.sent(len);
         self.clients.push(Client { ga, connection, out, parked: Vec::new(), next_request: 1, replies: Vec::new() });

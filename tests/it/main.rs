@@ -39,5 +39,7 @@ mod serializable;
 mod shell;
 mod shell_terminal;
 mod slow_client;
+#[cfg(feature = "sql")]
+mod sql;
 mod support;
 mod tls;

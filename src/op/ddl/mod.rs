@@ -185,12 +185,7 @@ fn create_table(engine: &mut Engine, create: &CreateTable, schema: &str) -> Resu
     Ok(true)
 }
 
-fn find(
-    engine: &Engine,
-    table: &TableName,
-    if_exists: bool,
-    schema: &str,
-) -> Result<Option<Arc<Table>>> {
+fn find(engine: &Engine, table: &TableName, if_exists: bool, schema: &str) -> Result<Option<Arc<Table>>> {
     let schema = schema_of(table, schema);
     if !if_exists {
         check_schema(engine, &schema)?;

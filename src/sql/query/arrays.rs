@@ -11,10 +11,10 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
-    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type, i256,
+    Int64Type, IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    IntervalYearMonthType, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
 };
 use num_bigint::BigInt;
 use std::sync::Arc;
@@ -257,7 +257,9 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value<'_>> {
             if v.months != 0 {
                 return Ok(Value::Period(v.months / 12, v.months % 12, v.days));
             }
-            let Value::Duration(seconds, nanos) = duration(v.nanoseconds, NANOS_PER_SECOND) else { return Ok(Value::Null) };
+            let Value::Duration(seconds, nanos) = duration(v.nanoseconds, NANOS_PER_SECOND) else {
+                return Ok(Value::Null);
+            };
             Value::Duration(seconds + i64::from(v.days) * SECONDS_PER_DAY, nanos)
         }
         other => return Err(internal(format!("a column of type {other} has no form on the wire"))),
@@ -305,9 +307,11 @@ fn date(days: i64) -> Result<Date> {
 }
 
 fn time(nanos: i64) -> Result<Time> {
-    let (seconds, nanos) = (nanos.rem_euclid(SECONDS_PER_DAY * NANOS_PER_SECOND) / NANOS_PER_SECOND, nanos.rem_euclid(NANOS_PER_SECOND));
+    let (seconds, nanos) =
+        (nanos.rem_euclid(SECONDS_PER_DAY * NANOS_PER_SECOND) / NANOS_PER_SECOND, nanos.rem_euclid(NANOS_PER_SECOND));
     let part = |v: i64| u8::try_from(v).unwrap_or_default();
-    Time::new(part(seconds / 3600), part(seconds / 60 % 60), part(seconds % 60), nanos as u32).ok_or_else(|| out_of_range("TIME"))
+    Time::new(part(seconds / 3600), part(seconds / 60 % 60), part(seconds % 60), nanos as u32)
+        .ok_or_else(|| out_of_range("TIME"))
 }
 
 fn out_of_range(ty: &str) -> Error {

@@ -60,9 +60,9 @@ pub fn column_type(ty: &DataType) -> Result<Option<ColumnType>> {
                 _ => UNLIMITED,
             },
         },
-        DataType::Binary(length) => ColumnType::Bytes {
-            length: length.and_then(|n| u32::try_from(n).ok()).unwrap_or(UNLIMITED),
-        },
+        DataType::Binary(length) => {
+            ColumnType::Bytes { length: length.and_then(|n| u32::try_from(n).ok()).unwrap_or(UNLIMITED) }
+        }
         DataType::Uuid => ColumnType::Uuid,
         DataType::Date => ColumnType::Date,
         DataType::Time(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {

@@ -3,10 +3,11 @@
 use super::arrays::value_at;
 use crate::error::{Error, Kind, Result};
 use crate::op::resolve::Resolver;
-use crate::sql::assign::assign;
 use crate::op::tuple::Write;
+use crate::sql::assign::assign;
 use crate::sql::exec::duplicate_key;
 use crate::sql::{Source, Target};
+use crate::store::column::{Column, Default};
 use crate::store::database::{Database, ROW_OVERHEAD_BYTES};
 use crate::store::key::Key;
 use crate::store::schema::Schema;
@@ -105,7 +106,12 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    fn insert(&mut self, columns: &[usize], values: impl Iterator<Item = Value<'static>>, skip: &[usize]) -> Result<()> {
+    fn insert(
+        &mut self,
+        columns: &[usize],
+        values: impl Iterator<Item = Value<'static>>,
+        skip: &[usize],
+    ) -> Result<()> {
         let mut row: Vec<Option<Value<'static>>> = vec![None; self.schema.columns.len()];
         for (place, (&column, value)) in columns.iter().zip(values).enumerate() {
             if skip.contains(&place) {
@@ -114,6 +120,12 @@ impl<'a> Collector<'a> {
             if let (Some(slot), Some(column)) = (row.get_mut(column), self.schema.columns.get(column)) {
                 *slot = Some(assign(value, column)?);
             }
+        }
+        let lacks = |(column, value): &(&Arc<Column>, &Option<_>)| {
+            value.is_none() && !column.nullable && column.default == Default::None
+        };
+        if let Some((column, _)) = self.schema.columns.iter().zip(&row).find(lacks) {
+            return Err(Error::new(Kind::SqlConstraint, column.null_refused().message));
         }
         let schema = Arc::clone(&self.schema);
         let tuple = Resolver::new(&schema).tuple(row.into_iter(), &mut self.rng).map_err(constraint)?;

@@ -6,13 +6,19 @@
 //!
 //! None of it happens on the event loop: [`service`] has threads of its own, which end a statement by letting go of it.
 
+pub mod aggregates;
+pub mod arithmetic;
 pub mod arrays;
 pub mod cast;
 pub mod change;
 pub mod error;
+pub mod functions;
 pub mod plan;
+pub mod planner;
 pub mod range;
 pub mod rows;
 pub mod scan;
 pub mod service;
+pub mod stop;
 pub mod types;
+pub mod views;

@@ -3,14 +3,16 @@
 //! Planning and optimising cost far more than running most statements, so a [`Plan`] is kept: it names tables, not rows,
 //! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
 
-use super::error;
+use super::planner::Ignite;
 use super::scan::{Provider, Snapshot};
+use super::stop::{Stop, stoppable};
 use super::types;
+use super::views::{SYSTEM, View};
+use super::{aggregates, error, functions};
 use crate::error::{Error, Kind, Result};
 use crate::sql::parse::Parsed;
 use crate::sql::{Argument, ResultColumn};
 use crate::store::catalog::Catalog;
-use crate::store::database::Database;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::common::config::ConfigOptions;
@@ -18,11 +20,9 @@ use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference, pla
 use datafusion::datasource::{cte_worktable::CteWorkTable, provider_as_source};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
-use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
-};
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
@@ -34,6 +34,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Planner {
     base: SessionState,
+    planners: Vec<Arc<dyn ExprPlanner>>,
 }
 
 /// A plan with open parameters, good for as long as the catalog it was made for.
@@ -42,8 +43,6 @@ pub struct Plan {
     logical: LogicalPlan,
     /// The columns of the result.
     pub columns: Arc<[ResultColumn]>,
-    /// The tables it reads.
-    pub reads: Vec<u32>,
     /// Whether the plan itself is asked for, not its rows.
     pub explain: bool,
 }
@@ -51,17 +50,24 @@ pub struct Plan {
 impl Planner {
     /// A planner whose statements take `memory` bytes at most, all together.
     pub fn new(memory: usize) -> Result<Self> {
-        let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(4096).with_information_schema(false);
+        let mut config =
+            SessionConfig::new().with_target_partitions(1).with_batch_size(4096).with_information_schema(false);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)));
         let runtime = runtime.build_arc().map_err(|e| error::running(&e))?;
-        let base = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_default_features()
-            .with_type_planner(Arc::new(super::cast::Types))
-            .build();
-        Ok(Self { base })
+        let ignite = Arc::new(Ignite::default());
+        let mut base =
+            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        for function in functions::all(&ignite) {
+            base.register_udf(function).map_err(|e| error::running(&e))?;
+        }
+        for function in aggregates::all() {
+            base.register_udaf(function).map_err(|e| error::running(&e))?;
+        }
+        // Planners are asked in turn; ours has the first word.
+        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![ignite];
+        planners.extend(base.expr_planners().iter().cloned());
+        Ok(Self { base, planners })
     }
 
     /// Plans a query over the tables of `catalog`.
@@ -73,7 +79,7 @@ impl Planner {
             Statement::Explain { statement, .. } => ((**statement).clone(), true),
             other => (other.clone(), false),
         };
-        let tables = Tables { state: &self.base, catalog, schema };
+        let tables = Tables { state: &self.base, planners: &self.planners, catalog, schema };
         let options = ParserOptions::new()
             .with_parse_float_as_decimal(true)
             .with_enable_ident_normalization(false)
@@ -95,18 +101,23 @@ impl Planner {
             let name = parsed.names.shown(field.name()).to_owned();
             columns.push(ResultColumn { name, ty, nullable: field.is_nullable(), origin: None });
         }
-        let mut reads = Vec::new();
-        collect_tables(&logical, catalog, schema, &mut reads);
-        Ok(Plan { logical, columns: columns.into(), reads, explain })
+        Ok(Plan { logical, columns: columns.into(), explain })
     }
 
-    /// Starts a plan on a snapshot.
+    /// Starts a plan on a snapshot. `stop` ends it.
     ///
     /// # Errors
     /// `SqlRuntime` and those of the plan's parts.
-    pub async fn start(&self, plan: &Plan, snapshot: Arc<Snapshot>, arguments: &[Argument]) -> Result<SendableRecordBatchStream> {
+    pub async fn start(
+        &self,
+        plan: &Plan,
+        snapshot: Arc<Snapshot>,
+        arguments: &[Argument],
+        stop: &Stop,
+    ) -> Result<SendableRecordBatchStream> {
         let state = self.session(snapshot);
         let physical = self.physical(plan, &state, arguments).await?;
+        let physical = stoppable(physical, stop).map_err(|e| error::running(&e))?;
         execute_stream(physical, state.task_ctx()).map_err(|e| error::running(&e))
     }
 
@@ -124,7 +135,12 @@ impl Planner {
         state
     }
 
-    async fn physical(&self, plan: &Plan, state: &SessionState, arguments: &[Argument]) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn physical(
+        &self,
+        plan: &Plan,
+        state: &SessionState,
+        arguments: &[Argument],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let filled;
         let logical = match arguments {
             [] => &plan.logical,
@@ -142,10 +158,8 @@ impl Planner {
 
 /// The field that a parameter's value implies.
 fn parameter(argument: &Argument) -> FieldRef {
-    Arc::new(match argument.ty {
-        Some(ty) => types::field("?", ty, true),
-        None => Field::new("?", DataType::Null, true),
-    })
+    // Without an exact type: rows of VALUES must agree in it.
+    Arc::new(Field::new("?", argument.ty.map_or(DataType::Null, types::to_arrow), true))
 }
 
 fn scalar(argument: &Argument) -> Result<ScalarValue> {
@@ -160,21 +174,11 @@ fn unknown_type(field: &Field) -> Error {
     Error::new(Kind::SqlValidation, format!("Failed to validate query. {text}"))
 }
 
-/// The tables a plan scans, those of its subqueries included.
-fn collect_tables(plan: &LogicalPlan, catalog: &Catalog, schema: &str, out: &mut Vec<u32>) {
-    use datafusion::common::tree_node::TreeNodeRecursion;
-    let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node
-            && let Some(table) = find(catalog, schema, &scan.table_name)
-            && !out.contains(&table.id)
-        {
-            out.push(table.id);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-}
-
-fn find<'c>(catalog: &'c Catalog, schema: &str, name: &TableReference) -> Option<&'c Arc<crate::store::catalog::Table>> {
+fn find<'c>(
+    catalog: &'c Catalog,
+    schema: &str,
+    name: &TableReference,
+) -> Option<&'c Arc<crate::store::catalog::Table>> {
     match name {
         TableReference::Full { .. } => None,
         _ => catalog.table_by_name(name.schema().unwrap_or(schema), name.table()),
@@ -184,18 +188,28 @@ fn find<'c>(catalog: &'c Catalog, schema: &str, name: &TableReference) -> Option
 /// What names mean to the planner.
 struct Tables<'a> {
     state: &'a SessionState,
+    planners: &'a [Arc<dyn ExprPlanner>],
     catalog: &'a Catalog,
     schema: &'a str,
 }
 
 impl ContextProvider for Tables<'_> {
     fn get_table_source(&self, name: TableReference) -> datafusion::common::Result<Arc<dyn TableSource>> {
+        if name.schema().unwrap_or(self.schema) == SYSTEM
+            && let Some(view) = View::find(name.table())
+        {
+            return Ok(provider_as_source(Arc::new(view)));
+        }
         let table = find(self.catalog, self.schema, &name);
         let table = table.ok_or_else(|| plan_datafusion_err!("Object '{}' not found", name.table()))?;
         Ok(provider_as_source(Arc::new(Provider::new(Arc::clone(table)))))
     }
 
-    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> datafusion::common::Result<Arc<dyn TableSource>> {
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        args: Vec<Expr>,
+    ) -> datafusion::common::Result<Arc<dyn TableSource>> {
         let Some(function) = self.state.table_functions().get(&name.to_lowercase()) else {
             return plan_err!("No match found for function signature {name}");
         };
@@ -215,7 +229,7 @@ impl ContextProvider for Tables<'_> {
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        self.state.expr_planners()
+        self.planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
@@ -261,9 +275,4 @@ impl ContextProvider for Tables<'_> {
     fn udwf_names(&self) -> Vec<String> {
         Vec::new()
     }
-}
-
-/// A snapshot of a database, shared by the parts of a statement.
-pub fn snapshot(database: Database) -> Arc<Snapshot> {
-    Arc::new(Snapshot(database))
 }

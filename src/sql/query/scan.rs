@@ -5,11 +5,11 @@
 //! rows are sorted by the key, and a filter on the key becomes a range of the map.
 
 use super::arrays::ColumnBuilder;
-use super::range::KeyRange;
+use super::range::{KeyRange, Span};
 use super::types;
 use crate::error::Error;
 use crate::store::catalog::Table;
-use crate::store::database::{Database, Rows};
+use crate::store::database::{Database, Read, Rows};
 use crate::store::row::Row;
 use crate::store::schema::Schema;
 use crate::value::Value;
@@ -28,6 +28,7 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::stream;
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,7 +37,26 @@ const BATCH_ROWS: usize = 4096;
 
 /// The value that a statement reads, as an extension of its session.
 #[derive(Debug)]
-pub struct Snapshot(pub Database);
+pub struct Snapshot {
+    /// The value, with the writes of the statement's transaction.
+    pub database: Database,
+    /// The committed value alone.
+    pub committed: Database,
+    /// What its scans read. Held for one push.
+    reads: Mutex<Vec<Read>>,
+}
+
+impl Snapshot {
+    /// A snapshot of which nothing is read yet.
+    pub fn new(database: Database, committed: Database) -> Arc<Self> {
+        Arc::new(Self { database, committed, reads: Mutex::default() })
+    }
+
+    /// What the scans that were planned read.
+    pub fn reads(&self) -> Vec<Read> {
+        self.reads.lock().clone()
+    }
+}
 
 /// A table, without its rows.
 #[derive(Debug)]
@@ -86,7 +106,9 @@ impl TableProvider for Provider {
         let range = KeyRange::of(&self.table, filters);
         // A limit counts what is left after the filters, which a range may not say exactly.
         let limit = limit.filter(|_| filters.is_empty());
-        let rows = snapshot.0.rows(self.table.id);
+        let spans = range.spans().iter().map(Span::bounds).collect();
+        snapshot.reads.lock().push(Read { table: self.table.id, rows: snapshot.committed.rows(self.table.id), spans });
+        let rows = snapshot.database.rows(self.table.id);
         Ok(Arc::new(Scan::new(Arc::clone(&self.table), rows, projection, &self.schema, range, limit)?))
     }
 }
@@ -137,7 +159,13 @@ impl DisplayAs for Scan {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schema = self.properties.eq_properties.schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        write!(f, "TableScan: table={}, columns=[{}], keys={}", self.table.qualified_name(), columns.join(", "), self.range)?;
+        write!(
+            f,
+            "TableScan: table={}, columns=[{}], keys={}",
+            self.table.qualified_name(),
+            columns.join(", "),
+            self.range
+        )?;
         self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
     }
 }
@@ -209,7 +237,7 @@ struct Reader {
     schema: SchemaRef,
     rows: Rows,
     /// The spans that are left, the next one last.
-    spans: Vec<super::range::Span>,
+    spans: Vec<Span>,
     left: usize,
     versions: Vec<(i32, Arc<Schema>, Places)>,
 }

@@ -7,17 +7,21 @@
 
 use super::change;
 use super::error;
-use super::plan::{Plan, Planner, snapshot};
+use super::plan::{Plan, Planner};
 use super::rows::Pages;
+use super::scan::Snapshot;
+use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::sql::{Changes, Job, Message, Wake, Work};
 use crate::store::tx::Ticket;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -46,7 +50,6 @@ struct Shared {
     planner: Planner,
     // Held for one look or one insertion; nothing else is locked meanwhile.
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
-    wake: Wake,
 }
 
 /// What a plan depends on: the text and its schema, the parameters' types, and the tables there are.
@@ -75,18 +78,14 @@ impl Service {
         let waiting = Arc::new(Mutex::new(None));
         let outlet = Outlet { sender: Some(sender), waiting: Arc::clone(&waiting), wake: Arc::clone(&self.wake) };
         let shared = Arc::clone(&inner.shared);
+        let stop = Stop::default();
+        let stopping = stop.clone();
         let task = runtime.spawn(async move {
-            let timeout = job.timeout;
-            let ran = shared.run(job, &outlet);
-            let ended = match timeout {
-                None => ran.await,
-                Some(after) => tokio::time::timeout(after, ran).await.unwrap_or_else(|_| Err(timed_out(after))),
-            };
-            if let Err(error) = ended {
+            if let Err(error) = shared.run(job, stopping, &outlet).await {
                 outlet.send(Message::Failed(error)).await;
             }
         });
-        Ok(Running { receiver, waiting, task: task.abort_handle() })
+        Ok(Running { receiver, waiting, task: task.abort_handle(), stop })
     }
 
     fn threads(&self) -> Result<Inner> {
@@ -99,7 +98,7 @@ impl Service {
             .enable_time()
             .build()
             .map_err(failed)?;
-        let shared = Shared { planner: Planner::new(self.memory)?, plans: Mutex::default(), wake: Arc::clone(&self.wake) };
+        let shared = Shared { planner: Planner::new(self.memory)?, plans: Mutex::default() };
         Ok(Inner { runtime: Some(runtime), shared: Arc::new(shared) })
     }
 }
@@ -112,48 +111,73 @@ impl Drop for Inner {
     }
 }
 
-fn timed_out(after: Duration) -> Error {
-    Error::new(Kind::Cancelled, format!("Query timeout: the statement ran for {} ms", after.as_millis()))
+/// The time a statement may still take. What its client takes to ask for the next page does not count.
+struct Budget {
+    whole: Option<Duration>,
+    left: Option<Duration>,
+    stop: Stop,
+}
+
+impl Budget {
+    async fn next(&mut self, batches: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>> {
+        let batch = match self.left {
+            None => batches.next().await,
+            Some(left) => {
+                let start = Instant::now();
+                self.stop.set_deadline(start.checked_add(left));
+                let batch = tokio::time::timeout(left, batches.next()).await;
+                self.left = Some(left.saturating_sub(start.elapsed()));
+                self.stop.set_deadline(None);
+                batch.map_err(|_| self.spent())?
+            }
+        };
+        batch.transpose().map_err(|e| error::running(&e))
+    }
+
+    fn spent(&self) -> Error {
+        let ms = self.whole.unwrap_or_default().as_millis();
+        Error::new(Kind::Cancelled, format!("Query timeout: the statement ran for {ms} ms"))
+    }
 }
 
 impl Shared {
-    async fn run(&self, job: Job, outlet: &Outlet) -> Result<()> {
+    async fn run(&self, job: Job, stop: Stop, outlet: &Outlet) -> Result<()> {
+        let mut budget = Budget { whole: job.timeout, left: job.timeout, stop };
         let plan = self.plan(&job)?;
         match &job.work {
             Work::Describe => {
                 let columns = if plan.explain { crate::sql::explain_columns() } else { Arc::clone(&plan.columns) };
                 outlet.send(Message::Columns(columns)).await;
             }
-            Work::Rows { page_rows } => self.rows(&job, &plan, *page_rows, outlet).await?,
+            Work::Rows { page_rows } => self.rows(&job, &plan, *page_rows, &mut budget, outlet).await?,
             Work::Change(target) => {
-                let reads = plan.reads.iter().map(|&id| (id, job.committed.rows(id))).collect();
-                let mut batches = self.planner.start(&plan, snapshot(job.snapshot.clone()), &job.arguments).await?;
+                let snapshot = Snapshot::new(job.snapshot.clone(), job.committed.clone());
+                let mut batches = self.planner.start(&plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
                 let mut collector = change::Collector::new(target, &job.snapshot, job.seed);
-                while let Some(batch) = batches.next().await {
-                    collector.push(&batch.map_err(|e| error::running(&e))?, job.write_bytes_max)?;
+                while let Some(batch) = budget.next(&mut batches).await? {
+                    collector.push(&batch, job.write_bytes_max)?;
                 }
                 let (writes, count) = collector.finish()?;
-                outlet.send(Message::Changes(Changes { writes, count, reads })).await;
+                outlet.send(Message::Changes(Changes { writes, count, reads: snapshot.reads() })).await;
             }
         }
         Ok(())
     }
 
-    async fn rows(&self, job: &Job, plan: &Plan, page_rows: usize, outlet: &Outlet) -> Result<()> {
+    async fn rows(&self, job: &Job, plan: &Plan, page_rows: usize, budget: &mut Budget, outlet: &Outlet) -> Result<()> {
         let mut pages = Pages::new(page_rows);
+        let snapshot = Snapshot::new(job.snapshot.clone(), job.committed.clone());
         if plan.explain {
-            let text = self.planner.explain(plan, snapshot(job.snapshot.clone()), &job.arguments).await?;
+            let text = self.planner.explain(plan, snapshot, &job.arguments).await?;
             outlet.send(Message::Columns(crate::sql::explain_columns())).await;
             pages.push_text(&text);
             outlet.send(Message::Page(pages.take(true))).await;
             return Ok(());
         }
-        let mut batches = self.planner.start(plan, snapshot(job.snapshot.clone()), &job.arguments).await?;
-        let reads = plan.reads.iter().map(|&id| (id, job.committed.rows(id))).collect();
-        outlet.send(Message::Reads(reads)).await;
+        let mut batches = self.planner.start(plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
+        outlet.send(Message::Reads(snapshot.reads())).await;
         outlet.send(Message::Columns(Arc::clone(&plan.columns))).await;
-        while let Some(batch) = batches.next().await {
-            let batch = batch.map_err(|e| error::running(&e))?;
+        while let Some(batch) = budget.next(&mut batches).await? {
             for row in 0..batch.num_rows() {
                 // A full page leaves when there is another row: only then is it known not to be the last.
                 if pages.full() {
@@ -228,6 +252,7 @@ pub struct Running {
     receiver: mpsc::Receiver<Message>,
     waiting: Arc<Mutex<Option<Ticket>>>,
     task: AbortHandle,
+    stop: Stop,
 }
 
 impl Running {
@@ -258,6 +283,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.stop.unwanted();
         self.task.abort();
     }
 }

@@ -51,10 +51,14 @@ fn decimal(precision: u32, scale: u32) -> DataType {
     }
 }
 
-/// The field of a column, with its exact type.
+/// The field of a column, with its exact type where Arrow's does not imply it.
 pub fn field(name: &str, ty: ColumnType, nullable: bool) -> Field {
+    let field = Field::new(name, to_arrow(ty), nullable);
+    if from_arrow(field.data_type()) == Some(ty) {
+        return field;
+    }
     let exact = serde_json::to_string(&ty).unwrap_or_default();
-    Field::new(name, to_arrow(ty), nullable).with_metadata(HashMap::from([(TYPE_KEY.to_owned(), exact)]))
+    field.with_metadata(HashMap::from([(TYPE_KEY.to_owned(), exact)]))
 }
 
 /// The type of a query's column; `None` is the type of a bare NULL, or one that no client could be told.
@@ -76,7 +80,10 @@ pub fn from_arrow(ty: &DataType) -> Option<ColumnType> {
         DataType::Int64 | DataType::UInt32 | DataType::UInt64 => ColumnType::Int64,
         DataType::Float16 | DataType::Float32 => ColumnType::Float,
         DataType::Float64 => ColumnType::Double,
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => {
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => {
             ColumnType::Decimal { precision: u32::from(*p), scale: u32::try_from(*s).unwrap_or(0) }
         }
         DataType::Date32 | DataType::Date64 => ColumnType::Date,

@@ -136,7 +136,7 @@ mod tests {
     fn the_body_has_seven_fields() {
         let mut out = Vec::new();
         let id = 0x4f82_4faa_87b7_a21f_17bf_81d7_ec9c_a2f0;
-        put_body(&mut out, &Error::new(Kind::SqlParse, "no"), id);
+        put_body(&mut out, &Error::new(Kind::SqlParse, "no"), id, None);
         let mut expected = vec![0xd8, 3, 0x1f, 0xa2, 0xb7, 0x87, 0xaa, 0x4f, 0x82, 0x4f];
         expected.extend([0xf0, 0xa2, 0x9c, 0xec, 0xd7, 0x81, 0xbf, 0x17]);
         expected.extend([0xce, 0, 4, 0, 3, 0xd9, 34]);
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(out, expected);
 
         let mut out = Vec::new();
-        put_body(&mut out, &Error::new(Kind::SchemaVersionMismatch { current: 7 }, "old"), id);
+        put_body(&mut out, &Error::new(Kind::SchemaVersionMismatch { current: 7 }, "old"), id, None);
         assert!(out.ends_with(b"\xc0\x01\xb3expected-schema-ver\x07"), "{out:02x?}");
     }
 }

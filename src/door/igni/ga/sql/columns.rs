@@ -63,7 +63,9 @@ pub(super) fn put_parameters(out: &mut Vec<u8>, parameters: usize) {
 pub(super) fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
     let length = |n: u32| if n == UNLIMITED { DEFAULT_LENGTH } else { n.into() };
     match ty {
-        None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => (UNDEFINED_PRECISION, UNDEFINED_SCALE),
+        None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => {
+            (UNDEFINED_PRECISION, UNDEFINED_SCALE)
+        }
         Some(ColumnType::Boolean) => (1, UNDEFINED_SCALE),
         Some(ColumnType::Int8) => (3, 0),
         Some(ColumnType::Int16) => (5, 0),
@@ -77,9 +79,9 @@ pub(super) fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
         }
         Some(ColumnType::Number { precision }) => (precision.min(crate::config::DECIMAL_SCALE_MAX).into(), 0),
         Some(ColumnType::Date) => (0, UNDEFINED_SCALE),
-        Some(ColumnType::Time { precision } | ColumnType::Datetime { precision } | ColumnType::Timestamp { precision }) => {
-            (precision.into(), UNDEFINED_SCALE)
-        }
+        Some(
+            ColumnType::Time { precision } | ColumnType::Datetime { precision } | ColumnType::Timestamp { precision },
+        ) => (precision.into(), UNDEFINED_SCALE),
         Some(ColumnType::String { length: n } | ColumnType::Bytes { length: n } | ColumnType::Bitmask { bits: n }) => {
             (length(n), UNDEFINED_SCALE)
         }

@@ -20,17 +20,17 @@ const ELEMENTS: usize = 3;
 
 /// A statement and how to run it, up to its text.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Head<'a> {
+pub(super) struct Head<'a> {
     schema: Option<&'a str>,
     page_rows: usize,
     timeout: Option<Duration>,
     /// The text.
-    pub text: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl<'a> Head<'a> {
     /// Reads from the schema to the text.
-    pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let schema = optional_text(reader)?;
         let page_rows = optional_int(reader)?;
         let timeout = optional_int(reader)?;
@@ -50,7 +50,7 @@ impl<'a> Head<'a> {
     }
 
     /// How to run it with these parameters in this transaction.
-    pub fn options(&self, arguments: Vec<Argument>, transaction: Option<TxId>) -> Options {
+    pub(super) fn options(&self, arguments: Vec<Argument>, transaction: Option<TxId>) -> Options {
         Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
             page_rows: self.page_rows,
@@ -69,7 +69,7 @@ fn optional_int(reader: &mut Reader<'_>) -> Result<Option<i64>> {
 ///
 /// # Errors
 /// `LimitExceeded` beyond [`SQL_PARAMETERS_MAX`]; `Protocol`.
-pub fn arguments(reader: &mut Reader<'_>) -> Result<Vec<Argument>> {
+pub(super) fn arguments(reader: &mut Reader<'_>) -> Result<Vec<Argument>> {
     if reader.is_empty() || reader.nil_if_next()? {
         return Ok(Vec::new());
     }
@@ -84,7 +84,7 @@ pub fn arguments(reader: &mut Reader<'_>) -> Result<Vec<Argument>> {
 ///
 /// # Errors
 /// As [`arguments`]; `LimitExceeded` beyond [`BATCH_ROWS_MAX`].
-pub fn batch(reader: &mut Reader<'_>) -> Result<Vec<Vec<Argument>>> {
+pub(super) fn batch(reader: &mut Reader<'_>) -> Result<Vec<Vec<Argument>>> {
     if reader.nil_if_next()? {
         return Ok(Vec::new());
     }
@@ -102,13 +102,18 @@ pub fn batch(reader: &mut Reader<'_>) -> Result<Vec<Vec<Argument>>> {
 
 fn checked(count: i64) -> Result<usize> {
     usize::try_from(count).ok().filter(|n| *n <= SQL_PARAMETERS_MAX).ok_or_else(|| {
-        Error::new(Kind::LimitExceeded, format!("The statement has {count} parameters, the limit is {SQL_PARAMETERS_MAX}"))
+        Error::new(
+            Kind::LimitExceeded,
+            format!("The statement has {count} parameters, the limit is {SQL_PARAMETERS_MAX}"),
+        )
     })
 }
 
 fn typed_values(bytes: &[u8], count: usize) -> Result<Vec<Argument>> {
     let tuple = Tuple::parse(bytes, ELEMENTS * count)?;
-    let int = |element: Option<&[u8]>| match element.map(|bytes| binary_tuple::decode(bytes, crate::value::ColumnType::Int32)) {
+    let int = |element: Option<&[u8]>| match element
+        .map(|bytes| binary_tuple::decode(bytes, crate::value::ColumnType::Int32))
+    {
         Some(Ok(Value::Int(v))) => Ok(v),
         _ => Err(Error::protocol("a typed value without a type")),
     };
@@ -148,7 +153,10 @@ mod tests {
 
     #[test]
     fn nulls_and_absurd_counts() {
-        assert_eq!(arguments(&mut Reader::new(b"\x01\xc4\x04\0\0\0\0")).unwrap(), [Argument { ty: None, value: Value::Null }]);
+        assert_eq!(
+            arguments(&mut Reader::new(b"\x01\xc4\x04\0\0\0\0")).unwrap(),
+            [Argument { ty: None, value: Value::Null }]
+        );
         assert_eq!(arguments(&mut Reader::new(b"\xce\x7f\xff\xff\xff")).unwrap_err().kind, Kind::LimitExceeded);
         assert_eq!(arguments(&mut Reader::new(b"\xff")).unwrap_err().kind, Kind::LimitExceeded);
         assert_eq!(arguments(&mut Reader::new(b"\x02\xc4\x04\0\0\0\0")).unwrap_err().kind, Kind::Protocol);

@@ -1,0 +1,186 @@
+//! SQL over the wire: queries, changes, transactions, cursors, errors. Needs feature `sql`.
+
+use flint::TestServer;
+use flint::client::ga::{Argument, Client, SqlOptions, TxOptions};
+use flint::value::{ColumnType, Value};
+
+struct Session {
+    _server: TestServer,
+    client: Client,
+    other: Client,
+}
+
+impl Session {
+    fn new(setup: &str) -> Self {
+        let server = TestServer::start();
+        server.sql(setup).unwrap();
+        let client = Client::connect(server.addr()).unwrap();
+        let other = Client::connect(server.addr()).unwrap();
+        Self { _server: server, client, other }
+    }
+
+    /// Rows as text: columns separated by blanks, rows by line breaks.
+    fn query(&mut self, text: &str) -> String {
+        let result = self.client.sql(text, &[], &SqlOptions::default()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let rows = result.all(&mut self.client).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let row = |row: &Vec<Value<'static>>| row.iter().map(shown).collect::<Vec<_>>().join(" ");
+        rows.iter().map(row).collect::<Vec<_>>().join("\n")
+    }
+
+    fn change(&mut self, text: &str, arguments: &[Argument]) -> i64 {
+        let result = self.client.sql(text, arguments, &SqlOptions::default());
+        result.unwrap_or_else(|e| panic!("{text}: {e}")).affected_rows.map_or(-1, |n| n as i64)
+    }
+
+    fn refused(&mut self, text: &str) -> String {
+        match self.client.sql(text, &[], &SqlOptions::default()).and_then(|r| r.all(&mut self.client)) {
+            Ok(rows) => panic!("{text}: {rows:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+fn shown(value: &Value<'_>) -> String {
+    match value {
+        Value::Str(s) => s.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn int(v: i64) -> Argument {
+    Argument::new(ColumnType::Int32, Value::Int(v))
+}
+
+const EMP: &str = "CREATE TABLE EMP (ID INT PRIMARY KEY, NAME VARCHAR, DEPT INT, PAY DECIMAL(10, 2) DEFAULT 5)";
+
+fn emp() -> Session {
+    let mut s = Session::new(EMP);
+    let rows = "(1, 'ann', 10, 100.5), (2, 'bob', 10, 200), (3, 'cid', 20, NULL), (4, 'dot', NULL, 50)";
+    assert_eq!(s.change(&format!("INSERT INTO EMP VALUES {rows}"), &[]), 4);
+    s
+}
+
+#[test]
+fn queries_answer_rows() {
+    let mut s = emp();
+    assert_eq!(s.query("SELECT NAME FROM EMP WHERE ID = 2"), "bob");
+    assert_eq!(s.query("select id, name from emp where dept = 10 order by id desc"), "2 bob\n1 ann");
+    assert_eq!(s.query("SELECT COUNT(*), SUM(PAY), MAX(NAME) FROM EMP"), "4 350.50 dot");
+    assert_eq!(s.query("SELECT DEPT, COUNT(*) FROM EMP GROUP BY DEPT ORDER BY DEPT"), "10 2\n20 1\nnull 1");
+    assert_eq!(s.query("SELECT A.NAME, B.NAME FROM EMP A JOIN EMP B ON A.DEPT = B.DEPT AND A.ID < B.ID"), "ann bob");
+    assert_eq!(s.query("SELECT ID FROM EMP WHERE ID IN (4, 1, 9) ORDER BY ID LIMIT 5"), "1\n4");
+    assert_eq!(s.query("SELECT ID FROM EMP WHERE ID > 1 AND ID <= 3 ORDER BY 1"), "2\n3");
+    assert_eq!(s.query("SELECT 1 + 1, 7 / 2, 7 % 4, 2.5 * 2"), "2 3 3 5.0");
+    assert_eq!(s.query("WITH T AS (SELECT DEPT D FROM EMP) SELECT COUNT(D) FROM T"), "3");
+    assert_eq!(s.query("SELECT NAME FROM EMP ORDER BY PAY FETCH FIRST 1 ROWS ONLY"), "dot");
+    assert_eq!(s.query("SELECT ID FROM EMP EXCEPT SELECT 1 ORDER BY 1"), "2\n3\n4");
+    assert_eq!(s.query("SELECT NAME FROM EMP WHERE PAY = (SELECT MAX(PAY) FROM EMP)"), "bob");
+}
+
+#[test]
+fn changes_tell_how_many_rows() {
+    let mut s = emp();
+    assert_eq!(s.change("UPDATE EMP SET PAY = PAY + 1, NAME = UPPER(NAME) WHERE DEPT = 10", &[]), 2);
+    assert_eq!(s.query("SELECT NAME, PAY FROM EMP WHERE ID = 1"), "ANN 101.50");
+    assert_eq!(s.change("UPDATE EMP SET PAY = 1 WHERE ID = 77", &[]), 0);
+    assert_eq!(s.change("INSERT INTO EMP (ID, NAME) VALUES (?, 'eve')", &[int(5)]), 1);
+    assert_eq!(s.query("SELECT PAY, DEPT FROM EMP WHERE ID = 5"), "5.00 null");
+    assert_eq!(s.change("INSERT INTO EMP (ID, NAME, PAY) SELECT ID + 100, NAME, PAY FROM EMP", &[]), 5);
+    assert_eq!(s.change("DELETE FROM EMP WHERE ID IN (SELECT ID FROM EMP WHERE ID > 100)", &[]), 5);
+    assert_eq!(s.query("SELECT COUNT(*) FROM EMP"), "5");
+    assert_eq!(
+        s.change(
+            "MERGE INTO EMP T USING (SELECT ID + 4 I, NAME N FROM EMP WHERE ID < 3) S ON T.ID = S.I \
+             WHEN MATCHED THEN UPDATE SET NAME = S.N WHEN NOT MATCHED THEN INSERT (ID, NAME) VALUES (S.I, S.N)",
+            &[]
+        ),
+        2
+    );
+    assert_eq!(s.query("SELECT ID, NAME FROM EMP WHERE ID > 4 ORDER BY ID"), "5 ANN\n6 BOB");
+    assert_eq!(s.change("DELETE FROM EMP", &[]), 6);
+}
+
+#[test]
+fn a_failed_change_stores_nothing() {
+    let mut s = emp();
+    assert!(s.refused("INSERT INTO EMP (ID) VALUES (9), (1)").contains("PK unique constraint is violated"));
+    assert!(s.refused("UPDATE EMP SET PAY = 1000000000 WHERE ID < 3").contains("Numeric field overflow"));
+    assert!(s.refused("INSERT INTO EMP (ID, NAME) VALUES (10, 5 / 0)").contains("Division by zero"));
+    assert!(s.refused("INSERT INTO EMP (NAME) VALUES ('x')").contains("does not allow NULLs"));
+    assert_eq!(s.query("SELECT COUNT(*), MIN(PAY) FROM EMP"), "4 50.00");
+}
+
+#[test]
+fn pages_follow_one_another_and_keep_their_snapshot() {
+    let mut s = Session::new("CREATE TABLE N (ID INT PRIMARY KEY, V INT)");
+    let lists: Vec<Vec<Argument>> = (0..5_000).map(|i| vec![int(i), int(i * 2)]).collect();
+    let counts = s.client.batch("INSERT INTO N VALUES (?, ?)", &lists, &SqlOptions::default()).unwrap();
+    assert_eq!((counts.len(), counts.iter().sum::<i64>()), (5_000, 5_000));
+    let options = SqlOptions { page_size: Some(7_u32), ..SqlOptions::default() };
+    let mut result = s.client.sql("SELECT ID FROM N ORDER BY ID", &[], &options).unwrap();
+    let first = result.next_page(&mut s.client).unwrap().unwrap();
+    assert_eq!(first.len(), 7);
+    s.other.sql("DELETE FROM N", &[], &SqlOptions::default()).unwrap();
+    let rest = result.all(&mut s.client).unwrap();
+    assert_eq!(rest.len(), 4_993);
+    assert_eq!(rest.last().unwrap(), &vec![Value::Int(4_999)]);
+    assert_eq!(s.query("SELECT COUNT(*) FROM N"), "0");
+}
+
+#[test]
+fn transactions_see_their_own_writes_and_are_isolated() {
+    let mut s = emp();
+    let tx = s.client.begin(TxOptions::default()).unwrap();
+    let within = SqlOptions::default().within(tx);
+    s.client.sql("UPDATE EMP SET NAME = 'zoe' WHERE DEPT = 20", &[], &within).unwrap();
+    let mine = s.client.sql("SELECT NAME FROM EMP WHERE ID = 3", &[], &within).unwrap().all(&mut s.client).unwrap();
+    assert_eq!(mine, [[Value::Str("zoe".into())]]);
+    let theirs = s.other.sql("SELECT NAME FROM EMP WHERE ID = 3", &[], &SqlOptions::default()).unwrap();
+    assert_eq!(theirs.all(&mut s.other).unwrap(), [[Value::Str("cid".into())]]);
+    s.client.commit(tx).unwrap();
+    assert_eq!(s.query("SELECT NAME FROM EMP WHERE ID = 3"), "zoe");
+}
+
+#[test]
+fn a_transaction_whose_scan_went_stale_does_not_commit() {
+    let mut s = emp();
+    let tx = s.client.begin(TxOptions::default()).unwrap();
+    let within = SqlOptions::default().within(tx);
+    let sum = s.client.sql("SELECT SUM(PAY) FROM EMP", &[], &within).unwrap().all(&mut s.client).unwrap();
+    assert_eq!(sum.len(), 1);
+    s.other.sql("UPDATE EMP SET PAY = 0 WHERE ID = 4", &[], &SqlOptions::default()).unwrap();
+    s.client.sql("INSERT INTO EMP (ID, NAME) VALUES (50, 'sum')", &[], &within).unwrap();
+    assert!(s.client.commit(tx).unwrap_err().to_string().contains("was changed by another"));
+    assert_eq!(s.query("SELECT COUNT(*) FROM EMP"), "4");
+}
+
+#[test]
+fn errors_have_their_class() {
+    let mut s = emp();
+    for (text, part) in [
+        ("SELEC 1", "Failed to parse"),
+        ("SELECT NO FROM EMP", "Column 'NO' not found"),
+        ("SELECT * FROM NOWHERE", "Object 'NOWHERE' not found"),
+        ("SELECT 1 / 0", "Division by zero"),
+        ("SELECT 2147483647 + 1", "INTEGER out of range"),
+        ("SELECT * FROM EMP WHERE ID = 'x'", "Cannot apply '='"),
+        ("SELECT 1; SELECT 2", "Multiple statements"),
+        ("COMMIT", "Transaction control"),
+        ("SELECT ?", "Unexpected number of query parameters"),
+    ] {
+        let error = s.refused(text);
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_query_without_end_is_stopped_by_its_time_and_by_its_client() {
+    let mut s = Session::new("CREATE TABLE N (ID INT PRIMARY KEY)");
+    let lists: Vec<Vec<Argument>> = (0..2_000).map(|i| vec![int(i)]).collect();
+    s.client.batch("INSERT INTO N VALUES (?)", &lists, &SqlOptions::default()).unwrap();
+    let endless = "SELECT COUNT(*) FROM N A, N B, N C, N D WHERE A.ID + B.ID + C.ID + D.ID = -1";
+    let options = SqlOptions { timeout: Some(std::time::Duration::from_millis(300)), ..SqlOptions::default() };
+    let error = s.client.sql(endless, &[], &options).and_then(|r| r.all(&mut s.client)).unwrap_err();
+    assert!(error.to_string().contains("Query timeout"), "{error}");
+    assert_eq!(s.query("SELECT COUNT(*) FROM N"), "2000");
+}
