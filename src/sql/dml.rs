@@ -142,7 +142,9 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
                 insert = Some(columns);
             }
             _ => {
-                return Err(invalid("MERGE knows WHEN MATCHED THEN UPDATE and WHEN NOT MATCHED THEN INSERT, each once"));
+                return Err(invalid(
+                    "MERGE knows WHEN MATCHED THEN UPDATE and WHEN NOT MATCHED THEN INSERT, each once",
+                ));
             }
         }
     }

@@ -8,10 +8,13 @@
 
 use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Fetch, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderBy,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TypedString, UnaryOperator, Value, ValueWithSpan,
-    VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    BinaryOperator, CastKind, DataType, Expr, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem,
+    SetExpr, Statement, TableFactor, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    WindowFrameBound, WindowType,
 };
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -72,6 +75,13 @@ impl VisitorMut for Normalizer {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, relation: &mut TableFactor) -> ControlFlow<Error> {
+        match system_range(relation) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         if let GroupByExpr::Expressions(list, _) = &mut select.group_by {
             list.iter_mut().for_each(keep);
@@ -99,6 +109,16 @@ impl VisitorMut for Normalizer {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        match expr {
+            // Arrow casts nothing to a UUID.
+            Expr::Cast { data_type: DataType::Uuid, expr: inner, .. } => {
+                *expr = call("TO_UUID", (**inner).clone());
+            }
+            Expr::TypedString(TypedString { data_type: DataType::Uuid, value, .. }) => {
+                *expr = call("TO_UUID", Expr::Value(value.clone()));
+            }
+            _ => {}
+        }
         if let Expr::Value(ValueWithSpan { value: Value::Number(digits, false), .. }) = expr {
             let ty = if digits.contains(['e', 'E']) {
                 DataType::DoublePrecision
@@ -114,11 +134,60 @@ impl VisitorMut for Normalizer {
     }
 }
 
+/// A call with one argument.
+fn call(name: &str, argument: Expr) -> Expr {
+    let list = FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
+        clauses: Vec::new(),
+    };
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(list),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
 /// Marks a literal that counts something.
 fn keep(expr: &mut Expr) {
     if let Expr::Value(ValueWithSpan { value: Value::Number(_, long), .. }) = expr {
         *long = true;
     }
+}
+
+/// TABLE(SYSTEM_RANGE(from, to)) is a query of the whole numbers between, as column X.
+fn system_range(relation: &mut TableFactor) -> Result<()> {
+    let (function, alias) = match relation {
+        TableFactor::TableFunction { expr: Expr::Function(function), alias } => (&*function, &*alias),
+        _ => return Ok(()),
+    };
+    if function.name.to_string() != "SYSTEM_RANGE" {
+        return Err(invalid(format!("No match found for function signature {}", function.name)));
+    }
+    let FunctionArguments::List(list) = &function.args else { return Err(invalid("SYSTEM_RANGE takes two numbers")) };
+    let mut args = list.args.clone();
+    for arg in &mut args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
+            keep(expr);
+        }
+    }
+    let args = args.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let alias = alias.as_ref().map_or_else(|| "\"SYSTEM_RANGE\"".to_owned(), |alias| alias.to_string());
+    let alias = alias.trim_start_matches("AS ");
+    let text = format!("SELECT * FROM (SELECT \"value\" AS \"X\" FROM GENERATE_SERIES({args})) AS {alias}");
+    let parsed = Parser::new(&GenericDialect {}).try_with_sql(&text).and_then(|mut parser| parser.parse_query());
+    let query = parsed.map_err(|e| invalid(e.to_string()))?;
+    if let SetExpr::Select(select) = *query.body
+        && let Some(first) = select.from.into_iter().next()
+    {
+        *relation = first.relation;
+    }
+    Ok(())
 }
 
 fn limit_by_fetch(query: &mut Query, fetch: Fetch) -> Result<()> {

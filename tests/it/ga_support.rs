@@ -6,13 +6,16 @@ use flint::door::igni::ga::Ga;
 use flint::door::igni::handshake::Request;
 use flint::door::{ConnId, Flow, Output};
 use flint::op::ddl;
+use flint::sql::Service;
 use flint::store::clock::{Clock, ManualClock};
 use flint::store::database::Database;
 use flint::store::engine::Engine;
+use flint::store::tx::Ticket;
 use flint::value::{ColumnType, Value};
 use flint::wire::binary_tuple::Builder;
 use flint::wire::msgpack::{Reader, Write};
-use std::sync::Arc;
+use parking_lot::Mutex;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// The first frame of Ignite's Java client 3.1.0.
@@ -25,6 +28,9 @@ pub struct World {
     pub engine: Engine,
     clock: Arc<ManualClock>,
     clients: Vec<Client>,
+    services: Services,
+    /// Statements that can go on.
+    woken: mpsc::Receiver<Ticket>,
 }
 
 struct Client {
@@ -45,6 +51,12 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+const SQL_EXEC: i64 = 50;
+const SQL_PAGE: i64 = 51;
+const SQL_SCRIPT: i64 = 56;
+const SQL_META: i64 = 57;
+const SQL_BATCH: i64 = 63;
+
 /// A decoded error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireError {
@@ -63,7 +75,11 @@ impl World {
         let clock = Arc::new(ManualClock::default());
         let passed = Arc::clone(&clock) as Arc<dyn Clock>;
         let engine = Engine::new(Database::new(), None, u64::MAX, limits, passed, fastrand::Rng::with_seed(7));
-        Self { engine, clock, clients: Vec::new() }
+        let (wake, woken) = mpsc::channel();
+        let wake = Mutex::new(wake);
+        let sql = Service::new(64 << 20, Arc::new(move |ticket| drop(wake.lock().send(ticket))));
+        let services = Services { users: None, sql: Arc::new(sql) };
+        Self { engine, clock, clients: Vec::new(), services, woken }
     }
 
     /// A world with one client, after a script of DDL.
@@ -89,8 +105,7 @@ impl World {
         let mut out = Output::default();
         let request = Request::parse(hello).unwrap();
         let address = ([127, 0, 0, 1], 10800).into();
-        let ga =
-            Ga::greet(&mut self.engine, ConnId(connection), address, &Services::default(), &request, &mut out).unwrap();
+        let ga = Ga::greet(&mut self.engine, ConnId(connection), address, &self.services, &request, &mut out).unwrap();
         let len = out.len();
         out.sent(len);
         self.clients.push(Client { ga, connection, out, parked: Vec::new(), next_request: 1, replies: Vec::new() });
@@ -99,8 +114,25 @@ impl World {
 
     /// Hands a frame to the door, then runs again what it woke, as the event loop does.
     pub fn frame(&mut self, client: usize, frame: &[u8]) -> Flow {
+        let before = self.clients[client].replies.len();
         let flow = self.run(client, frame);
         self.settle();
+        let mut reader = Reader::new(frame);
+        if let (Ok(SQL_EXEC | SQL_PAGE | SQL_SCRIPT | SQL_META | SQL_BATCH), Ok(request)) = (reader.i64(), reader.i64())
+        {
+            // Statements run on other threads.
+            let waits = |c: &Client| c.replies.len() == before && c.parked.iter().any(|(id, _)| *id == request);
+            while waits(&self.clients[client]) {
+                // One that waits for a lock waits for what the test does next.
+                let connection = self.clients[client].connection;
+                if self.engine.transactions.waiting_of(connection).iter().any(|ticket| ticket.request == request) {
+                    break;
+                }
+                let Ok(ticket) = self.woken.recv_timeout(Duration::from_secs(20)) else { break };
+                self.engine.wake(ticket);
+                self.settle();
+            }
+        }
         flow
     }
 
@@ -134,9 +166,10 @@ impl World {
                     continue;
                 };
                 let parked = &mut self.clients[client].parked;
-                let Some(place) = parked.iter().position(|(id, _)| *id == ticket.request) else { continue };
-                let (_, frame) = parked.remove(place);
-                self.run(client, &frame);
+                let frames: Vec<_> = parked.extract_if(.., |(id, _)| *id == ticket.request).collect();
+                for (_, frame) in frames {
+                    self.run(client, &frame);
+                }
             }
         }
     }

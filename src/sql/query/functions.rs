@@ -1,9 +1,12 @@
 //! Functions that Ignite has and DataFusion has not, or has under another name or with another result.
 
 use super::planner::Ignite;
+use super::scan::external;
+use crate::error::{Error, Kind};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, Int32Array, TimestampMicrosecondArray,
 };
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{
@@ -16,6 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub fn all(ignite: &Ignite) -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::clone(ignite.modulo()),
+        function(ToUuid { signature: Signature::any(1, Volatility::Immutable) }),
         function(RandUuid { signature: Signature::nullary(Volatility::Volatile) }),
         function(Now { name: "localtimestamp", zone: None, signature: moment() }),
         function(Now { name: "current_timestamp", zone: Some(super::types::UTC), signature: moment() }),
@@ -29,6 +33,69 @@ fn function(implementation: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
 
 fn moment() -> Signature {
     Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::Exact(vec![DataType::Int64])], Volatility::Stable)
+}
+
+/// What CAST(x AS UUID) stands for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ToUuid {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for ToUuid {
+    fn name(&self) -> &'static str {
+        "to_uuid"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types {
+            [DataType::FixedSizeBinary(16) | DataType::Utf8 | DataType::Utf8View | DataType::Null] => {
+                Ok(DataType::FixedSizeBinary(16))
+            }
+            _ => plan_err!(
+                "Cast function cannot convert value of type {} to type UUID",
+                types.first().unwrap_or(&DataType::Null)
+            ),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [values] = arrays.as_slice() else { return plan_err!("CAST takes one value") };
+        if values.data_type() == &DataType::FixedSizeBinary(16) {
+            return Ok(ColumnarValue::Array(Arc::clone(values)));
+        }
+        let texts = cast(values, &DataType::Utf8)?;
+        let mut out = FixedSizeBinaryBuilder::with_capacity(texts.len(), 16);
+        for text in texts.as_string::<i32>() {
+            match text {
+                None => out.append_null(),
+                Some(text) => {
+                    let uuid = parse_uuid(text.trim()).ok_or_else(|| {
+                        external(Error::new(Kind::SqlRuntime, format!("Invalid UUID string: {text}")))
+                    })?;
+                    out.append_value(uuid.to_be_bytes())?;
+                }
+            }
+        }
+        let array: ArrayRef = Arc::new(out.finish());
+        match scalar {
+            true => ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar),
+            false => Ok(ColumnarValue::Array(array)),
+        }
+    }
+}
+
+/// Reads `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
+fn parse_uuid(text: &str) -> Option<u128> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [8, 4, 4, 4, 12] = *parts.iter().map(|part| part.len()).collect::<Vec<_>>() else { return None };
+    let digits = parts.concat();
+    digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u128::from_str_radix(&digits, 16).ok()).flatten()
 }
 
 /// RAND_UUID(): a new UUID for every row.

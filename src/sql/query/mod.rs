@@ -13,6 +13,7 @@ pub mod cast;
 pub mod change;
 pub mod error;
 pub mod functions;
+mod origin;
 pub mod plan;
 pub mod planner;
 pub mod range;

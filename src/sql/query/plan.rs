@@ -8,7 +8,7 @@ use super::scan::{Provider, Snapshot};
 use super::stop::{Stop, stoppable};
 use super::types;
 use super::views::{SYSTEM, View};
-use super::{aggregates, error, functions};
+use super::{aggregates, error, functions, origin};
 use crate::error::{Error, Kind, Result};
 use crate::sql::parse::Parsed;
 use crate::sql::{Argument, ResultColumn};
@@ -88,10 +88,13 @@ impl Planner {
         let types = arguments.iter().map(|argument| Some(parameter(argument))).collect();
         let mut context = PlannerContext::new().with_prepare_param_data_types(types);
         let planner = SqlToRel::new_with_options(&tables, options);
-        let logical = planner
-            .sql_statement_to_plan_with_context(statement, &mut context)
-            .and_then(|plan| self.base.optimize(&plan))
-            .map_err(|e| error::planning(&e))?;
+        let written =
+            planner.sql_statement_to_plan_with_context(statement, &mut context).map_err(|e| error::planning(&e))?;
+        let origins = origin::of(&written, catalog, schema);
+        // Functions that tell the time are constants of the plan; see `tells_time`.
+        let mut state = self.base.clone();
+        state.mark_start_execution();
+        let logical = state.optimize(&written).map_err(|e| error::planning(&e))?;
         let mut columns = Vec::new();
         for field in logical.schema().fields() {
             let ty = match field.data_type() {
@@ -100,6 +103,9 @@ impl Planner {
             };
             let name = parsed.names.shown(field.name()).to_owned();
             columns.push(ResultColumn { name, ty, nullable: field.is_nullable(), origin: None });
+        }
+        for (column, origin) in columns.iter_mut().zip(origins) {
+            column.origin = origin;
         }
         Ok(Plan { logical, columns: columns.into(), explain })
     }
@@ -174,7 +180,8 @@ fn unknown_type(field: &Field) -> Error {
     Error::new(Kind::SqlValidation, format!("Failed to validate query. {text}"))
 }
 
-fn find<'c>(
+/// The table that a name means.
+pub(super) fn find<'c>(
     catalog: &'c Catalog,
     schema: &str,
     name: &TableReference,

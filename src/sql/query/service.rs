@@ -152,7 +152,8 @@ impl Shared {
             Work::Rows { page_rows } => self.rows(&job, &plan, *page_rows, &mut budget, outlet).await?,
             Work::Change(target) => {
                 let snapshot = Snapshot::new(job.snapshot.clone(), job.committed.clone());
-                let mut batches = self.planner.start(&plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
+                let mut batches =
+                    self.planner.start(&plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
                 let mut collector = change::Collector::new(target, &job.snapshot, job.seed);
                 while let Some(batch) = budget.next(&mut batches).await? {
                     collector.push(&batch, job.write_bytes_max)?;
@@ -201,7 +202,7 @@ impl Shared {
             return Ok(Arc::clone(plan));
         }
         let plan = Arc::new(self.planner.plan(&job.parsed, &job.snapshot.catalog, &job.schema, &job.arguments)?);
-        if key.text.len() <= PLAN_TEXT_BYTES_MAX {
+        if key.text.len() <= PLAN_TEXT_BYTES_MAX && !tells_time(&key.text) {
             let mut plans = self.plans.lock();
             if plans.len() >= PLANS_MAX {
                 plans.clear();
@@ -210,6 +211,12 @@ impl Shared {
         }
         Ok(plan)
     }
+}
+
+/// Whether a statement may ask for the time, which becomes a constant of its plan.
+fn tells_time(text: &str) -> bool {
+    let text = text.to_uppercase();
+    ["CURRENT_", "LOCALTIME", "NOW", "TODAY"].iter().any(|word| text.contains(word))
 }
 
 /// A task's end of the channel.

@@ -66,7 +66,8 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>, stop: &Stop) -> Result<Arc<dyn Ex
             };
             let projection = join.projection().as_ref().map(|columns| columns.to_vec());
             let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
-            let join = NestedLoopJoinExec::try_new(left, right, join.filter().map(asking), join.join_type(), projection)?;
+            let join =
+                NestedLoopJoinExec::try_new(left, right, join.filter().map(asking), join.join_type(), projection)?;
             return Ok(Transformed::yes(Pause::over(Arc::new(join), stop)));
         }
         if node.is::<CrossJoinExec>() || node.is::<HashJoinExec>() || node.is::<SortMergeJoinExec>() {

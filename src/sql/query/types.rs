@@ -87,7 +87,7 @@ pub fn from_arrow(ty: &DataType) -> Option<ColumnType> {
             ColumnType::Decimal { precision: u32::from(*p), scale: u32::try_from(*s).unwrap_or(0) }
         }
         DataType::Date32 | DataType::Date64 => ColumnType::Date,
-        DataType::Time32(_) | DataType::Time64(_) => ColumnType::Time { precision: 0 },
+        DataType::Time32(_) | DataType::Time64(_) => ColumnType::Time { precision: 9 },
         DataType::Timestamp(_, None) => ColumnType::Datetime { precision: 6 },
         DataType::Timestamp(_, Some(_)) => ColumnType::Timestamp { precision: 6 },
         DataType::FixedSizeBinary(16) => ColumnType::Uuid,

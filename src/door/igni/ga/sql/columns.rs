@@ -1,22 +1,20 @@
 //! How GA clients read the columns of a result.
 
 use crate::door::igni::ga::schema::type_id;
-use crate::sql::ResultColumn;
+use crate::sql::{Origin, ResultColumn};
 use crate::value::{ColumnType, UNLIMITED};
 use crate::wire::msgpack::Write;
 
 /// Precision and scale of a type that has none.
 const UNDEFINED_PRECISION: i64 = -1;
 const UNDEFINED_SCALE: i64 = i32::MIN as i64;
-/// The length of a text or binary without one, as on a real node.
-const DEFAULT_LENGTH: i64 = 65_536;
 /// The id of the type of a bare NULL.
 const NULL_TYPE: i64 = 0;
 
 /// Appends the columns of a result.
 pub(super) fn put(out: &mut Vec<u8>, columns: &[ResultColumn]) {
     out.put_int(columns.len() as i64);
-    for column in columns {
+    for (place, column) in columns.iter().enumerate() {
         let (precision, scale) = precision_and_scale(column.ty);
         out.put_int(if column.origin.is_some() { 9 } else { 6 });
         out.put_str(&column.name);
@@ -30,8 +28,17 @@ pub(super) fn put(out: &mut Vec<u8>, columns: &[ResultColumn]) {
                 true => out.put_nil(),
                 false => out.put_str(&origin.column),
             }
-            out.put_str(&origin.schema);
-            out.put_str(&origin.table);
+            // What an earlier column has too is named by that column's place.
+            let earlier = columns.iter().take(place).map(|c| c.origin.as_ref());
+            let same = |name: fn(&Origin) -> &str| {
+                earlier.clone().position(|other| other.is_some_and(|other| name(other) == name(origin)))
+            };
+            for (place, name) in [(same(|o| &o.schema), &origin.schema), (same(|o| &o.table), &origin.table)] {
+                match place {
+                    Some(place) => out.put_int(place as i64),
+                    None => out.put_str(name),
+                }
+            }
         }
     }
 }
@@ -61,7 +68,7 @@ pub(super) fn put_parameters(out: &mut Vec<u8>, parameters: usize) {
 
 /// Precision and scale that a real node tells of a column of this type.
 pub(super) fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
-    let length = |n: u32| if n == UNLIMITED { DEFAULT_LENGTH } else { n.into() };
+    let length = |n: u32| if n == UNLIMITED { UNDEFINED_PRECISION } else { n.into() };
     match ty {
         None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => {
             (UNDEFINED_PRECISION, UNDEFINED_SCALE)

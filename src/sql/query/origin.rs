@@ -1,0 +1,60 @@
+//! Which column of which table a column of a result shows.
+
+use super::plan::find;
+use crate::sql::Origin;
+use crate::store::catalog::Catalog;
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use std::sync::Arc;
+
+/// The origins of a plan's columns, as it was written: an optimiser moves columns about.
+pub(super) fn of(plan: &LogicalPlan, catalog: &Catalog, schema: &str) -> Vec<Option<Origin>> {
+    let columns = plan.schema().columns();
+    columns.iter().map(|column| trace(plan, column, catalog, schema)).collect()
+}
+
+/// Follows a column down to the scan it comes from; `None` where it is calculated, or may come from several.
+fn trace(plan: &LogicalPlan, column: &Column, catalog: &Catalog, schema: &str) -> Option<Origin> {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let place = plan.schema().maybe_index_of_column(column)?;
+            let Expr::Column(inner) = unaliased(projection.expr.get(place)?) else { return None };
+            trace(&projection.input, inner, catalog, schema)
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let place = plan.schema().maybe_index_of_column(column)?;
+            trace(&alias.input, alias.input.schema().columns().get(place)?, catalog, schema)
+        }
+        LogicalPlan::TableScan(scan) => {
+            let table = find(catalog, schema, &scan.table_name)?;
+            let found = table.newest().position(&column.name)?;
+            let found = table.newest().columns.get(found)?;
+            Some(Origin {
+                schema: Arc::clone(&table.schema_name),
+                table: Arc::clone(&table.name),
+                column: Arc::clone(&found.name),
+            })
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            let place = plan.schema().maybe_index_of_column(column)?;
+            let Expr::Column(inner) = unaliased(aggregate.group_expr.get(place)?) else { return None };
+            trace(&aggregate.input, inner, catalog, schema)
+        }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Join(_) => {
+            let has = |input: &&&LogicalPlan| input.schema().maybe_index_of_column(column).is_some();
+            trace(plan.inputs().iter().find(has)?, column, catalog, schema)
+        }
+        _ => None,
+    }
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
+    }
+}
