@@ -153,7 +153,7 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
     let join =
         Join { relation: merge.table.clone(), global: false, join_operator: JoinOperator::LeftOuter(constraint) };
     let from = TableWithJoins { relation: merge.source.clone(), joins: vec![join] };
-    let query = select(items.into_iter(), vec![from], None)?;
+    let query = select(items, vec![from], None)?;
     Ok((query, Target { table, source: Source::Merge { update, insert } }))
 }
 

@@ -54,11 +54,7 @@ fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithS
         let mut token = token.clone();
         match &mut token.token {
             // EXPLAIN [MAPPING | PLAN] FOR ...
-            Token::Word(_) if place == 0 && is(0, "EXPLAIN") => {
-                if is(2, "FOR") {
-                    place += 2;
-                }
-            }
+            Token::Word(_) if place == 0 && is(0, "EXPLAIN") && is(2, "FOR") => place += 2,
             // TIMESTAMP WITH LOCAL TIME ZONE
             Token::Word(_) if is(place, "LOCAL") && is(place + 1, "TIME") && is(place + 2, "ZONE") => {
                 place += 1;

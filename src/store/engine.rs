@@ -379,7 +379,7 @@ impl Engine {
     pub fn begin(&mut self, read_only: bool, timeout: Option<Duration>) -> TxId {
         let state = match read_only {
             true => State::ReadOnly(Box::new(self.db.clone())),
-            false => State::ReadWrite(Writes { began: self.db.catalog.clone(), ..Writes::default() }),
+            false => State::ReadWrite(Box::new(Writes { began: self.db.catalog.clone(), ..Writes::default() })),
         };
         let deadline = self.now + timeout.unwrap_or(self.limits.transaction);
         self.transactions.open(Tx { deadline, state })

@@ -47,7 +47,7 @@ pub struct Tx {
 #[derive(Debug)]
 pub enum State {
     /// Reads and writes.
-    ReadWrite(Writes),
+    ReadWrite(Box<Writes>),
     /// Reads one database value.
     ReadOnly(Box<Database>),
     /// Rolled back already, for this reason.

@@ -181,7 +181,9 @@ fn result(reader: &mut Reader<'_>, aware: bool) -> (Vec<String>, HashSet<Vec<u8>
     if aware && !reader.nil_if_next().unwrap() {
         reader.i64().unwrap();
         for _list in 0..2 {
-            (0..reader.i64().unwrap()).for_each(|_| drop(reader.i64().unwrap()));
+            for _item in 0..reader.i64().unwrap() {
+                reader.i64().unwrap();
+            }
         }
         reader.i64().unwrap();
     }
@@ -255,7 +257,9 @@ fn compare(
                 let count = reader.i64().unwrap();
                 for _parameter in 0..count {
                     reader.bool().unwrap();
-                    (0..3).for_each(|_| drop(reader.i64().unwrap()));
+                    for _part in 0..3 {
+                        reader.i64().unwrap();
+                    }
                 }
                 count
             };

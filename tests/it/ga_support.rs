@@ -77,7 +77,11 @@ impl World {
         let engine = Engine::new(Database::new(), None, u64::MAX, limits, passed, fastrand::Rng::with_seed(7));
         let (wake, woken) = mpsc::channel();
         let wake = Mutex::new(wake);
-        let sql = Service::new(64 << 20, Arc::new(move |ticket| drop(wake.lock().send(ticket))));
+        let wake = move |ticket| {
+            // Nobody listens any more when the world has ended.
+            let _ = wake.lock().send(ticket);
+        };
+        let sql = Service::new(64 << 20, Arc::new(wake));
         let services = Services { users: None, sql: Arc::new(sql) };
         Self { engine, clock, clients: Vec::new(), services, woken }
     }

@@ -13,6 +13,7 @@ use super::scan::Snapshot;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::sql::{Changes, Job, Message, Wake, Work};
+use crate::store::clock::{Clock, SystemClock};
 use crate::store::tx::Ticket;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,7 +22,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -123,10 +124,10 @@ impl Budget {
         let batch = match self.left {
             None => batches.next().await,
             Some(left) => {
-                let start = Instant::now();
+                let start = SystemClock.now();
                 self.stop.set_deadline(start.checked_add(left));
                 let batch = tokio::time::timeout(left, batches.next()).await;
-                self.left = Some(left.saturating_sub(start.elapsed()));
+                self.left = Some(left.saturating_sub(SystemClock.now().saturating_duration_since(start)));
                 self.stop.set_deadline(None);
                 batch.map_err(|_| self.spent())?
             }

@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Kind};
 use crate::sql::query::scan::external;
+use crate::store::clock::{Clock, SystemClock};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::common::Result;
@@ -49,7 +50,7 @@ impl Stop {
     }
 
     fn check(&self) -> Result<()> {
-        if self.0.unwanted.load(Ordering::Relaxed) || self.0.deadline.lock().is_some_and(|at| at <= Instant::now()) {
+        if self.0.unwanted.load(Ordering::Relaxed) || self.0.deadline.lock().is_some_and(|at| at <= SystemClock.now()) {
             return Err(external(Error::new(Kind::Cancelled, "Query timeout")));
         }
         Ok(())

@@ -166,10 +166,7 @@ impl Statements {
     /// The next page of a cursor. `None`: it waits.
     fn fetch(&mut self, id: i64, ticket: Ticket) -> Result<Option<Page>> {
         let running = self.cursors.get_mut(&id).ok_or_else(|| super::transactions::not_found(id))?;
-        let page = match running.page(ticket) {
-            None => return Ok(None),
-            Some(page) => page,
-        };
+        let Some(page) = running.page(ticket) else { return Ok(None) };
         if page.as_ref().map_or(true, |page| page.last) {
             self.cursors.remove(&id);
         }

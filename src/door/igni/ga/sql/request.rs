@@ -141,7 +141,7 @@ mod tests {
         let head = Head::read(&mut reader).unwrap();
         assert_eq!(head, Head { schema: Some("PUBLIC"), page_rows: 1024, timeout: None, text: "SELECT ?" });
         let int = Argument { ty: Some(ColumnType::Int32), value: Value::Int(42) };
-        assert_eq!(arguments(&mut reader).unwrap(), [int.clone()]);
+        assert_eq!(arguments(&mut reader).unwrap(), std::slice::from_ref(&int));
         let python = b"\xa6PUBLIC\xcd\x04\0\xcdu0\xc0\xc0\0\xc4\x01\0\xa6DROP X\xc0\0";
         let mut reader = Reader::new(python);
         let head = Head::read(&mut reader).unwrap();
