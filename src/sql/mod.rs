@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A statement runs in steps on the event loop, as every request does: a step that has to wait leaves its ticket and is
-//! taken up again. Whatever takes time, planning and running a query, happens in [`query`] on other threads, over a
+//! taken up again. Whatever takes time, planning and running a query, happens in `query` on other threads, over a
 //! snapshot. A change (INSERT, UPDATE, DELETE, MERGE) is a query for the rows it is about, whose result is applied by the
 //! loop as one commit, with the locks of any other write. What the query read must still be so at that moment; if it is
 //! not, a single statement is run again, and a transaction that has read all of a table finds out when it commits.

@@ -1,7 +1,7 @@
 //! From the tokens of one statement to a syntax tree that DataFusion understands.
 //!
 //! Ignite's SQL differs from what the parser knows in ways that tokens settle best: names that are not quoted are upper
-//! case, a parameter is a `?`, and a few words stand for others. What is left to do needs the tree: [`super::normal`].
+//! case, a parameter is a `?`, and a few words stand for others. What is left to do needs the tree: `normal`.
 
 use crate::error::{Error, Kind, Result};
 use crate::sql::normal::{self, Names};

@@ -1,7 +1,7 @@
 //! Ending a statement that nobody waits for, or that has had its time.
 //!
 //! A task ends when it pauses, and DataFusion's operators pause when their input does. A join of tables that are in memory
-//! never waits for its input: it may turn for hours inside one call. So every join gets a [`Pause`] above it, which lets
+//! never waits for its input: it may turn for hours inside one call. So every join gets a `Pause` above it, which lets
 //! the task pause after each batch, and the filter of a nested loop, which may let nothing through, asks before each
 //! batch it looks at whether it is still wanted.
 
