@@ -182,3 +182,59 @@ fn many_rows_go_in_batches() {
     let batches = server.requests().iter().filter(|request| request.name == "TUPLE_UPSERT_ALL").count();
     assert_eq!(batches, 3);
 }
+
+#[cfg(feature = "sql")]
+#[test]
+fn exports_are_read_back_to_the_last_digit() {
+    let server = TestServer::start();
+    let mut client = connected(&server);
+    let mut first = create(&mut client, "A", COLUMNS);
+    fill(&mut client, &mut first);
+    let mut second = create(&mut client, "B", COLUMNS);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.csv");
+    let path = path.to_str().unwrap();
+    for page_size in ["4", "1000"] {
+        let (code, out, errors) =
+            run(&server, "export", &["--table", "a", "--output", path, "--page-size", page_size], "");
+        assert_eq!((code, errors.as_str()), (Some(0), ""));
+        assert_eq!(out, format!("13 rows written to {path}\n"));
+        assert_eq!(run(&server, "import", &[path, "--table", "B"], "").0, Some(0));
+        let expected = rows(&mut client, &mut first, ROWS + 1);
+        assert_eq!(text(&rows(&mut client, &mut second, ROWS + 1)), text(&expected));
+        client.sql("DELETE FROM B", &[], &SqlOptions::default()).unwrap();
+    }
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn queries_are_exported() {
+    let server = TestServer::start();
+    let mut client = connected(&server);
+    let mut table = create(&mut client, "T", "ID INT PRIMARY KEY, V VARCHAR");
+    let text = |text: &str| Value::Str(text.to_owned().into());
+    let rows = [[("ID", Value::Int(1)), ("V", text("a,b"))], [("ID", Value::Int(2)), ("V", Value::Null)]];
+    table.upsert_all(&mut client, None, &rows).unwrap();
+    let query = "SELECT V, ID * 2 AS \"x y\" FROM T ORDER BY ID";
+    let outcome = run(&server, "export", &["--query", query, "--null", "-"], "");
+    assert_eq!(outcome, (Some(0), "V,x y\n\"a,b\",2\n-,4\n".into(), String::new()));
+
+    // What would be read back as null is not written.
+    table.upsert(&mut client, None, &[("ID", Value::Int(3)), ("V", text("\\N"))]).unwrap();
+    let (code, _, errors) = run(&server, "export", &["--query", query], "");
+    assert!(code == Some(1) && errors.contains("row 3, column V"), "{errors}");
+    assert_eq!(run(&server, "export", &["--query", query, "--null", "NULL"], "").0, Some(0));
+
+    for (args, code, part) in [
+        (&["--query", "SELECT"][..], 1, "IGN-SQL-3"),
+        (&["--query", "DELETE FROM T WHERE ID = 9"], 1, "no rows to export"),
+        (&["--table", "NO_SUCH"], 1, "NO_SUCH"),
+        (&["--table", "T", "--output", "/no/such/place"], 1, "/no/such/place"),
+        (&["--table", "T", "--query", query], 2, "--query"),
+        (&[], 2, "--table"),
+    ] {
+        let (found, _, errors) = run(&server, "export", args, "");
+        assert!(found == Some(code) && errors.contains(part), "{args:?}: {found:?} {errors}");
+    }
+    assert_eq!(flint(&["export", "--addr", "127.0.0.1:1", "--table", "T"], "").0, Some(3));
+}

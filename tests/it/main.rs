@@ -37,6 +37,8 @@ mod raw;
 mod replay_draft;
 mod serializable;
 mod shell;
+#[cfg(feature = "sql")]
+mod shell_sql;
 mod shell_terminal;
 mod slow_client;
 #[cfg(feature = "sql")]

@@ -24,7 +24,7 @@ pub(crate) fn flint(args: &[&str], input: &str) -> Outcome {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-fn shell(server: &TestServer, args: &[&str], input: &str) -> Outcome {
+pub(crate) fn shell(server: &TestServer, args: &[&str], input: &str) -> Outcome {
     let addr = server.addr().to_string();
     flint(&[&["shell", "--addr", &addr], args].concat(), input)
 }

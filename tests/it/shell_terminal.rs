@@ -12,16 +12,16 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A terminal with the shell in it.
-struct Terminal {
+pub(crate) struct Terminal {
     keyboard: File,
     screen: Receiver<Vec<u8>>,
     /// What the screen has shown and nobody has waited for.
     seen: String,
-    child: Child,
+    pub(crate) child: Child,
 }
 
 impl Terminal {
-    fn open(server: &TestServer, history: &Path) -> Self {
+    pub(crate) fn open(server: &TestServer, history: &Path) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -54,7 +54,7 @@ impl Terminal {
     }
 
     /// Types, and waits until the screen has shown some things one after the other.
-    fn type_until(&mut self, keys: &str, shown: &[&str]) {
+    pub(crate) fn type_until(&mut self, keys: &str, shown: &[&str]) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
         shown.iter().for_each(|shown| self.wait_for(shown));
     }
@@ -72,7 +72,7 @@ impl Terminal {
         }
     }
 
-    fn leave(mut self, keys: &str) -> Option<i32> {
+    pub(crate) fn leave(mut self, keys: &str) -> Option<i32> {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
         loop {
             match self.screen.recv_timeout(PATIENCE) {
@@ -91,7 +91,7 @@ impl Drop for Terminal {
     }
 }
 
-const ENTER: &str = "\r";
+pub(crate) const ENTER: &str = "\r";
 const UP: &str = "\x1b[A";
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
