@@ -12,12 +12,16 @@
 //! not, a single statement is run again, and a transaction that has read all of a table finds out when it commits.
 
 pub mod assign;
+mod calls;
 mod dml;
 pub mod exec;
+mod names;
 mod normal;
 pub mod parse;
+mod quantified;
 #[cfg(feature = "sql")]
 pub mod query;
+mod refuse;
 pub mod script;
 
 #[cfg(not(feature = "sql"))]

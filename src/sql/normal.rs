@@ -6,21 +6,18 @@
 //!   `EXPR$n`. Two columns of a list may have the same name in Ignite but not in DataFusion: the second gets another one,
 //!   and [`Names`] tells which it stands for.
 
+use super::names::{is_column, name_of};
 use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Statement, TableFactor, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
-    WindowFrameBound, WindowType,
+    DataType, Expr, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-
-/// Bytes of a column's name that was made from an expression.
-const NAME_CHARS_MAX: usize = 256;
 
 /// Names of columns that had to be unique, and the names that clients see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +35,7 @@ impl Names {
 /// # Errors
 /// `SqlValidation` for what parses and has no meaning here.
 pub(super) fn normalize(statement: &mut Statement) -> Result<Names> {
+    super::refuse::clauses(statement)?;
     let mut visitor = Normalizer::default();
     match statement.visit(&mut visitor) {
         ControlFlow::Continue(()) => Ok(visitor.names),
@@ -55,6 +53,9 @@ impl VisitorMut for Normalizer {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        if let Err(error) = super::refuse::set_operation(&query.body) {
+            return ControlFlow::Break(error);
+        }
         if let Some(fetch) = query.fetch.take()
             && let Err(error) = limit_by_fetch(query, fetch)
         {
@@ -90,6 +91,7 @@ impl VisitorMut for Normalizer {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        super::calls::rewrite(expr);
         match expr {
             Expr::Interval(interval) => keep(&mut interval.value),
             Expr::Function(function) => {
@@ -250,88 +252,6 @@ fn name_list(items: &mut [SelectItem], names: &mut Normalizer) {
 /// A name as it is, whatever its case.
 pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
-}
-
-fn is_column(expr: &Expr) -> bool {
-    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-}
-
-/// The name of an expression without an alias, at this place of a select list. Observed on Ignite 3.1.0: literals,
-/// arithmetic, casts and most calls are named by their text, everything else by its place.
-fn name_of(expr: &Expr, place: usize) -> String {
-    use BinaryOperator as B;
-    let readable = match expr {
-        Expr::Identifier(ident) => return ident.value.clone(),
-        Expr::CompoundIdentifier(parts) => return parts.last().map(|part| part.value.clone()).unwrap_or_default(),
-        Expr::Nested(inner) => return name_of(inner, place),
-        Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => matches!(**expr, Expr::Value(_)),
-        Expr::BinaryOp { op, .. } => matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo),
-        Expr::Function(function) => {
-            let name = function.name.to_string();
-            function.filter.is_none() && !UNNAMED_CALLS.contains(&name.as_str())
-        }
-        Expr::TypedString(_) | Expr::Interval(_) | Expr::Floor { .. } | Expr::Ceil { .. } | Expr::Cast { .. } => true,
-        Expr::Position { .. } | Expr::Substring { .. } | Expr::Trim { .. } | Expr::Overlay { .. } => true,
-        _ => false,
-    };
-    match readable {
-        true => text_of(expr).chars().take(NAME_CHARS_MAX).collect(),
-        false => format!("EXPR${place}"),
-    }
-}
-
-/// Calls that are named by their place.
-const UNNAMED_CALLS: &[&str] = &[
-    "CHARACTER_LENGTH",
-    "CHAR_LENGTH",
-    "COALESCE",
-    "DAYOFMONTH",
-    "DAYOFWEEK",
-    "DAYOFYEAR",
-    "DECODE",
-    "GREATEST",
-    "GROUPING",
-    "HOUR",
-    "LEAST",
-    "MINUTE",
-    "MONTH",
-    "NULLIF",
-    "NVL",
-    "QUARTER",
-    "SECOND",
-    "TIMESTAMPADD",
-    "TIMESTAMPDIFF",
-    "WEEK",
-    "YEAR",
-];
-
-/// The text of an expression as Ignite prints it.
-fn text_of(expr: &Expr) -> String {
-    let ty = |ty: &DataType| match ty {
-        DataType::Int(None) => "INTEGER".to_owned(),
-        other => other.to_string(),
-    };
-    match expr {
-        Expr::Nested(inner) => text_of(inner),
-        Expr::Cast { kind: CastKind::DoubleColon, expr, data_type, .. } => {
-            format!("{} :: {}", text_of(expr), ty(data_type))
-        }
-        Expr::Cast { expr, data_type, .. } => format!("CAST({} AS {})", text_of(expr), ty(data_type)),
-        Expr::BinaryOp { left, op, right } => {
-            let operand = |side: &Expr, text: String| match side {
-                Expr::Nested(inner) if matches!(**inner, Expr::BinaryOp { .. }) => format!("({text})"),
-                _ => text,
-            };
-            format!("{} {op} {}", operand(left, text_of(left)), operand(right, text_of(right)))
-        }
-        Expr::Identifier(ident) if ident.quote_style.is_some() && ident.value == ident.value.to_uppercase() => {
-            ident.value.clone()
-        }
-        Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => "?".to_owned(),
-        Expr::Function(function) if matches!(function.args, FunctionArguments::None) => function.name.to_string(),
-        other => other.to_string(),
-    }
 }
 
 fn invalid(text: impl std::fmt::Display) -> Error {

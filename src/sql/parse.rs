@@ -109,7 +109,7 @@ mod tests {
             ("select a from t minus select b from u", "SELECT A FROM T EXCEPT SELECT B FROM U"),
             (
                 "select a from t where cast(b as timestamp with local time zone) > c",
-                "SELECT A FROM T WHERE CAST(B AS TIMESTAMP WITH TIME ZONE) > C",
+                "SELECT A FROM T WHERE cast_to(B, '{\"Timestamp\":{\"precision\":6}}') > C",
             ),
             ("explain plan for select a from t", "EXPLAIN SELECT A FROM T"),
         ] {

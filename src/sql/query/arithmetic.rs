@@ -9,10 +9,12 @@ use crate::sql::query::scan::external;
 use crate::value::ColumnType;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Builder, Decimal256Builder};
 use datafusion::arrow::compute::{cast, kernels::numeric};
-use datafusion::arrow::datatypes::{DataType, Decimal256Type, i256};
+use datafusion::arrow::datatypes::{DataType, Decimal256Type, Field, FieldRef, i256};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -81,6 +83,12 @@ impl ScalarUDFImpl for Arithmetic {
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let [left, right] = types else { return plan_err!("{} takes two numbers", self.name()) };
         Ok(result_type(self.op, left, right))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let types: Vec<_> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Arc::new(Field::new(self.name(), self.return_type(&types)?, nullable)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

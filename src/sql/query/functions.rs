@@ -17,14 +17,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// All of them.
 pub fn all(ignite: &Ignite) -> Vec<Arc<ScalarUDF>> {
-    vec![
+    let mut all = vec![
         Arc::clone(ignite.modulo()),
         function(ToUuid { signature: Signature::any(1, Volatility::Immutable) }),
         function(RandUuid { signature: Signature::nullary(Volatility::Volatile) }),
         function(Now { name: "localtimestamp", zone: None, signature: moment() }),
         function(Now { name: "current_timestamp", zone: Some(super::types::UTC), signature: moment() }),
         function(Length { signature: Signature::string(1, Volatility::Immutable) }),
-    ]
+    ];
+    for family in [super::dates::all(), super::numbers::all(), super::texts::all(), super::convert::all()] {
+        all.extend(family);
+    }
+    all
 }
 
 fn function(implementation: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
