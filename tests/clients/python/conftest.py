@@ -13,6 +13,26 @@ import pytest
 
 _numbers = itertools.count(1)
 
+# What Flint does not do as a real node yet: a part of a test's id, and why. A test that passes after all must leave the list.
+NOT_YET = {
+    "test_schema_of_the_connection": "no schemas of one's own",
+    "test_failures[SELECT NO_SUCH(1)]": "the message names the function in lower case",
+    "test_failures[SELECT ID, COUNT(*) FROM {}]": "the message is the engine's",
+    "test_failures[SELECT (SELECT X FROM TABLE(SYSTEM_RANGE(1, 2)))]": "the message is the engine's",
+    "test_a_literal_comes_back[TIME(3)-TIME '23:59:59.999'": "VALUES of a TIME and a null",
+    "test_a_literal_comes_back[TIME-TIME '00:00:01'": "VALUES of a TIME and a null",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Expects the failures of NOT_YET, unless another server was named."""
+    if os.environ.get("CLIENTS_ADDR"):
+        return
+    for item in items:
+        for part, reason in NOT_YET.items():
+            if part in item.name:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
 
 @pytest.fixture(scope="session")
 def address():
