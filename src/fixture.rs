@@ -54,6 +54,7 @@ use crate::config::{self, Authentication, Config, Durability, Limits, Storage};
 use crate::error::{Error, Kind, Result};
 use crate::net::{Handle, Hooks};
 use crate::server::{Parts, Running, Server};
+use crate::sql::Service;
 use crate::store::clock::ManualClock;
 use crate::store::database::Database;
 use crate::store::persist::{Files, RealFiles};
@@ -167,6 +168,11 @@ impl TestServer {
     pub fn handle(&self) -> Result<&Handle> {
         let stopped = || Error::new(Kind::Stopping, "the server did not start again");
         self.running.as_ref().map(Running::handle).ok_or_else(stopped)
+    }
+
+    fn service(&self) -> Result<Arc<Service>> {
+        let running = self.running.as_ref().map(|running| Arc::clone(running.sql()));
+        running.ok_or_else(|| Error::new(Kind::Stopping, "the server is stopped"))
     }
 
     fn run(&mut self, database: Option<Database>) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::config::{Config, Storage};
 use crate::control::Control;
 use crate::error::{Error, Kind, Result};
 use crate::net::{EventLoop, Handle, Hooks};
-use crate::op::ddl;
+use crate::sql::{Service, script};
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::database::Database;
 use crate::store::engine::Engine;
@@ -77,7 +77,7 @@ impl Server {
             }
         };
         for file in &config.init {
-            run_init(&mut engine, file)?;
+            run_init(&mut engine, &event_loop.sql(), file)?;
         }
         let control = match &config.storage {
             Storage::Directory(dir) => Control::start(dir, event_loop.handle()),
@@ -119,27 +119,32 @@ impl Server {
 
     /// Serves on a thread of its own.
     pub fn start(self) -> Result<Running> {
-        let (addresses, handle) = (self.addresses(), self.handle());
+        let (addresses, handle, sql) = (self.addresses(), self.handle(), self.event_loop.sql());
         let thread = thread::Builder::new()
             .name("flint-loop".into())
             .spawn(move || self.run())
             .map_err(|error| Error::new(Kind::Internal, format!("cannot start the server's thread: {error}")))?;
-        Ok(Running { addresses, handle, thread: Some(thread) })
+        Ok(Running { addresses, handle, sql, thread: Some(thread) })
     }
 }
 
 /// Runs an SQL file of `--init`.
-fn run_init(engine: &mut Engine, file: &Path) -> Result<()> {
+fn run_init(engine: &mut Engine, service: &Service, file: &Path) -> Result<()> {
     let text = fs::read_to_string(file).map_err(|error| {
         Error::new(Kind::InvalidArgument, format!("the file {} of --init cannot be read: {error}", file.display()))
     })?;
-    ddl::run_script(engine, &text).map_err(|error| Error::new(error.kind, format!("{}: {error}", file.display())))
+    let ran = script::run_script(&text, |mut script, ticket| {
+        let ended = script.step(service, engine, ticket);
+        Ok((script, ended))
+    });
+    ran.map_err(|error| Error::new(error.kind, format!("{}: {error}", file.display())))
 }
 
 /// A server that serves on a thread of its own; it is stopped when this is dropped.
 pub struct Running {
     addresses: Vec<SocketAddr>,
     handle: Handle,
+    sql: Arc<Service>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -147,6 +152,11 @@ impl Running {
     /// The addresses listened on, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What runs its SQL.
+    pub fn sql(&self) -> &Arc<Service> {
+        &self.sql
     }
 
     /// A way into the server.

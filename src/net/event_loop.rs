@@ -133,6 +133,11 @@ impl EventLoop {
         self.listeners.addresses()
     }
 
+    /// What runs SQL.
+    pub fn sql(&self) -> Arc<sql::Service> {
+        Arc::clone(&self.services.sql)
+    }
+
     /// A way into the loop for other threads.
     pub fn handle(&self) -> Handle {
         self.handle.clone()

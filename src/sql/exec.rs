@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::op::ddl::{self, Class};
 use crate::op::exec::{Operation, Outcome, Scope, execute};
 use crate::op::tuple::{Action, Reply, Write};
+use crate::store::catalog::PUBLIC;
 use crate::store::database::{Database, Read};
 use crate::store::engine::Engine;
 use crate::store::tx::{State as TxState, Ticket, TxId, finished};
@@ -31,6 +32,13 @@ pub struct Options {
     pub transaction: Option<TxId>,
     /// The parameters.
     pub arguments: Vec<Argument>,
+}
+
+impl Default for Options {
+    /// No transaction, no parameters, unqualified names in PUBLIC.
+    fn default() -> Self {
+        Self { schema: PUBLIC.into(), page_rows: 1, timeout: None, transaction: None, arguments: Vec::new() }
+    }
 }
 
 /// What a statement answers.

@@ -7,6 +7,9 @@ use crate::op::ddl::{self, Class, Statement};
 use crate::store::engine::Engine;
 use crate::store::tx::{Ticket, TxId};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// A script of statements, which may open and end transactions of its own.
 #[derive(Debug)]
@@ -102,6 +105,33 @@ impl Script {
             // Without a transaction there is nothing to end.
             _ => Ok(()),
         }
+    }
+}
+
+/// How long a thread outside the loop rests between two looks at a script that waits.
+const WAIT: Duration = Duration::from_millis(1);
+
+/// Tickets of scripts that no connection runs.
+static TICKETS: AtomicI64 = AtomicI64::new(1);
+
+/// Runs a script to its end from a thread that may wait. `step` takes the engine to where a step of it is run.
+///
+/// # Errors
+/// That of the first statement that fails, or of `step`.
+pub fn run_script(
+    text: &str,
+    mut step: impl FnMut(Script, Ticket) -> Result<(Script, Result<Option<()>>)>,
+) -> Result<()> {
+    // No connection has the number 0.
+    let ticket = Ticket { connection: 0, request: TICKETS.fetch_add(1, Ordering::Relaxed) };
+    let mut script = Script::new(text, Options::default())?;
+    loop {
+        let (same, ended) = step(script, ticket)?;
+        if ended?.is_some() {
+            return Ok(());
+        }
+        script = same;
+        thread::park_timeout(WAIT);
     }
 }
 

@@ -184,3 +184,17 @@ fn a_query_without_end_is_stopped_by_its_time_and_by_its_client() {
     assert!(error.to_string().contains("Query timeout"), "{error}");
     assert_eq!(s.query("SELECT COUNT(*) FROM N"), "2000");
 }
+
+#[test]
+fn a_fixture_runs_any_script() {
+    let server = TestServer::start();
+    server
+        .sql(
+            "CREATE TABLE T (ID INT PRIMARY KEY, V INT); INSERT INTO T VALUES (1, 10), (2, 20); \
+             START TRANSACTION; UPDATE T SET V = V + 1; DELETE FROM T WHERE ID = 2; COMMIT",
+        )
+        .unwrap();
+    assert_eq!(server.rows("T").unwrap().len(), 1);
+    assert!(server.sql("INSERT INTO T VALUES (3, 1); INSERT INTO T VALUES (1, 1)").is_err());
+    assert_eq!(server.rows("T").unwrap().len(), 2);
+}
