@@ -273,8 +273,15 @@ impl WireError {
         let mut expected_version = None;
         if !reader.nil_if_next().unwrap() {
             assert_eq!(reader.i64().unwrap(), 1);
-            assert_eq!(reader.str().unwrap(), "expected-schema-ver");
-            expected_version = Some(reader.i64().unwrap());
+            match reader.str().unwrap() {
+                "expected-schema-ver" => expected_version = Some(reader.i64().unwrap()),
+                "sql-update-counters" => {
+                    for _count in 0..reader.i64().unwrap() {
+                        reader.i64().unwrap();
+                    }
+                }
+                other => panic!("{other}"),
+            }
         }
         assert!(reader.is_empty());
         Self { code, class, message, expected_version }
