@@ -28,6 +28,8 @@ pub const DECIMAL_BYTES_MAX: usize = 16 << 10;
 pub const DECIMAL_SCALE_MAX: u32 = 32_767;
 /// Parameters of one SQL statement.
 pub const SQL_PARAMETERS_MAX: usize = 10_000;
+/// Bytes of one page of a result, give or take a row; it ends before its rows are as many as were asked for.
+pub const SQL_PAGE_BYTES_MAX: usize = 8 << 20;
 /// Rows of one page of a result.
 pub const SQL_PAGE_ROWS_MAX: usize = 100_000;
 /// Partitions that GA clients are told a table has: Ignite's default. It must not change over a table's life.

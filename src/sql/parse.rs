@@ -13,6 +13,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// How deep expressions and queries may nest.
 const DEPTH_MAX: usize = 64;
+/// Operators of one chain, those of the chains around it included: each is a level of the tree, whoever walks it.
+const CHAIN_MAX: usize = 1_000;
 
 /// One statement that reads or writes rows.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub struct Parsed {
 /// # Errors
 /// `SqlParse`; `SqlValidation` for a tree that means nothing here.
 pub fn parse(tokens: &[TokenWithSpan]) -> Result<Parsed> {
+    check_chains(tokens)?;
     let mut parameters = 0;
     let tokens = translate(tokens, &mut parameters);
     let mut parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
@@ -41,6 +44,59 @@ pub fn parse(tokens: &[TokenWithSpan]) -> Result<Parsed> {
     }
     let names = normal::normalize(&mut statement)?;
     Ok(Parsed { statement, parameters, names })
+}
+
+/// Refuses a tree that would be too deep although nothing nests: `1 + 1 + 1 ...` leans to the left.
+fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
+    // The operators so far in each open parenthesis, since its last comma; and their sum.
+    let mut open = vec![0_usize];
+    let mut sum = 0;
+    for token in tokens {
+        let links = match &token.token {
+            Token::LParen | Token::LBracket => {
+                open.push(0);
+                0
+            }
+            Token::RParen | Token::RBracket => {
+                sum -= open.pop().unwrap_or_default();
+                0
+            }
+            Token::Comma => {
+                sum -= open.last_mut().map(std::mem::take).unwrap_or_default();
+                0
+            }
+            Token::Word(Word { keyword, quote_style: None, .. }) => usize::from(matches!(
+                keyword,
+                Keyword::AND
+                    | Keyword::OR
+                    | Keyword::IS
+                    | Keyword::NOT
+                    | Keyword::IN
+                    | Keyword::LIKE
+                    | Keyword::BETWEEN
+                    | Keyword::COLLATE
+                    | Keyword::AT
+                    | Keyword::UNION
+                    | Keyword::EXCEPT
+                    | Keyword::INTERSECT
+                    | Keyword::MINUS
+            )),
+            Token::Word(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::Period
+            | Token::Placeholder(_) => 0,
+            _ => 1,
+        };
+        if let Some(last) = open.last_mut() {
+            *last += links;
+        }
+        sum += links;
+        if sum > CHAIN_MAX {
+            return Err(failed(format!("The statement has a chain of more than {CHAIN_MAX} operators")));
+        }
+    }
+    Ok(())
 }
 
 fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithSpan> {
@@ -119,10 +175,20 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused() {
-        let text = format!("SELECT {}1{}", "(".repeat(32_000), ")".repeat(32_000));
-        let Parsed::Other { tokens, .. } = ddl::parse_script(&text).unwrap().remove(0) else { panic!() };
-        let error = parse(&tokens).unwrap_err();
-        assert_eq!(error.kind, Kind::SqlParse);
-        assert!(error.message.contains("64 levels"), "{error}");
+        let chain = "1+".repeat(250_000);
+        for (text, part) in [
+            (format!("SELECT {}1{}", "(".repeat(32_000), ")".repeat(32_000)), "64 levels"),
+            (format!("SELECT {chain}1"), "1000 operators"),
+            (format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(5_000)), "1000 operators"),
+            (format!("SELECT {}1", "NOT ".repeat(5_000)), "1000 operators"),
+        ] {
+            let Parsed::Other { tokens, .. } = ddl::parse_script(&text).unwrap().remove(0) else { panic!() };
+            let error = parse(&tokens).unwrap_err();
+            assert_eq!(error.kind, Kind::SqlParse);
+            assert!(error.message.contains(part), "{error}");
+        }
+        // Many rows are not deep.
+        let rows = vec!["(-1, 2 + 3, 'a' || 'b')"; 5_000].join(", ");
+        tree(&format!("INSERT INTO T VALUES {rows}"));
     }
 }

@@ -1,6 +1,7 @@
 //! Batches into pages of binary tuples.
 
 use super::arrays::value_at;
+use crate::config::SQL_PAGE_BYTES_MAX;
 use crate::error::Result;
 use crate::sql::{Page, ResultColumn};
 use crate::value::{ColumnType, Value};
@@ -52,7 +53,7 @@ impl Pages {
 
     /// Whether the page at hand takes no more rows.
     pub fn full(&self) -> bool {
-        self.page.count >= self.rows_max
+        self.page.count >= self.rows_max || self.page.rows.len() >= SQL_PAGE_BYTES_MAX
     }
 
     /// The page at hand; the next one begins. `last`: there is none.

@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// Plans that are kept; beyond, all are forgotten and those still used are made again.
-const PLANS_MAX: usize = 1_000;
+const PLANS_MAX: usize = 256;
 /// Bytes of statements longer than this are not kept with their plans.
 const PLAN_TEXT_BYTES_MAX: usize = 16 << 10;
 /// Bytes of stack of a thread: deep statements recurse.

@@ -62,6 +62,7 @@ impl Statements {
             Some(Run::Cancelled) => return Err(cancelled()),
             Some(Run::One(run)) => run,
             _ => {
+                self.check_room(engine)?;
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
@@ -91,6 +92,7 @@ impl Statements {
             Some(Run::Cancelled) => return Err(cancelled()),
             Some(Run::Script(run)) => run,
             _ => {
+                self.check_room(engine)?;
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
                 Box::new(Script::new(head.text, head.options(arguments, None))?)
@@ -118,6 +120,7 @@ impl Statements {
             Some(Run::Cancelled) => return Err(cancelled()),
             Some(Run::Batch(run)) => run,
             _ => {
+                self.check_room(engine)?;
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let rows = request::batch(reader)?;
@@ -257,6 +260,15 @@ impl Statements {
             }
         }
         self.cursors.clear();
+    }
+
+    /// Refuses one more statement where too many of the connection's run already.
+    fn check_room(&self, engine: &Engine) -> Result<()> {
+        let limit = engine.limits.resources;
+        if self.running.len() < limit {
+            return Ok(());
+        }
+        Err(Error::new(Kind::LimitExceeded, format!("The connection runs {limit} statements, which is the limit")))
     }
 
     fn open(&mut self, running: Running, resources: &mut Resources, engine: &Engine) -> Result<i64> {
