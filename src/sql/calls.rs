@@ -246,7 +246,8 @@ fn literal(text: String) -> Expr {
     Expr::Value(Value::SingleQuotedString(text).with_span(Span::empty()))
 }
 
-fn call<const N: usize>(name: &str, args: [Expr; N]) -> Expr {
+/// A call with these arguments.
+pub(super) fn call<const N: usize>(name: &str, args: [Expr; N]) -> Expr {
     let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
     let list = FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
     Expr::Function(Function {

@@ -84,6 +84,7 @@ enum State {
     },
     Apply {
         source: Arc<Change>,
+        table: u32,
         writes: Arc<[Write]>,
         count: u64,
         reads: Vec<Read>,
@@ -213,18 +214,17 @@ impl Execution {
                 }
                 State::Change { source, running: Some(running), tries } => match running.poll(ticket) {
                     None => return Ok(None),
-                    Some(Message::Changes(Changes { writes, count, reads })) => {
+                    Some(Message::Changes(Changes { table, writes, count, reads })) => {
                         let (source, tries) = (Arc::clone(source), *tries);
-                        self.state = State::Apply { source, writes: writes.into(), count, reads, tries };
+                        self.state = State::Apply { source, table, writes: writes.into(), count, reads, tries };
                     }
                     Some(Message::Failed(error)) => return Err(error),
                     Some(_) => {}
                 },
-                State::Apply { source, writes, count, reads, tries } => {
-                    let table = dml::change(&source.parsed, engine.catalog(), &self.options.schema)?
-                        .ok_or_else(unexpected)?
-                        .1
-                        .table;
+                State::Apply { source, table, writes, count, reads, tries } => {
+                    let Some(table) = engine.catalog().table(*table).cloned() else {
+                        return Err(Error::new(Kind::SqlValidation, "Failed to validate query. The table was dropped"));
+                    };
                     if !reads.iter().all(|read| read.holds(engine.database())) {
                         if *tries >= TRIES_MAX {
                             return Err(conflict());

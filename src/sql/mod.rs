@@ -92,6 +92,8 @@ pub struct Page {
 /// What a change comes to.
 #[derive(Debug, Clone)]
 pub struct Changes {
+    /// The table's id.
+    pub table: u32,
     /// The rows.
     pub writes: Vec<Write>,
     /// The rows a client is told of.

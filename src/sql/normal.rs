@@ -6,12 +6,13 @@
 //!   `EXPR$n`. Two columns of a list may have the same name in Ignite but not in DataFusion: the second gets another one,
 //!   and [`Names`] tells which it stands for.
 
+use super::calls;
 use super::names::{is_column, name_of};
 use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    DataType, Expr, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
-    TableFactor, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    DataType, Expr, Fetch, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderBy,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -91,7 +92,7 @@ impl VisitorMut for Normalizer {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        super::calls::rewrite(expr);
+        calls::rewrite(expr);
         match expr {
             Expr::Interval(interval) => keep(&mut interval.value),
             Expr::Function(function) => {
@@ -114,10 +115,10 @@ impl VisitorMut for Normalizer {
         match expr {
             // Arrow casts nothing to a UUID.
             Expr::Cast { data_type: DataType::Uuid, expr: inner, .. } => {
-                *expr = call("TO_UUID", (**inner).clone());
+                *expr = calls::call("TO_UUID", [(**inner).clone()]);
             }
             Expr::TypedString(TypedString { data_type: DataType::Uuid, value, .. }) => {
-                *expr = call("TO_UUID", Expr::Value(value.clone()));
+                *expr = calls::call("TO_UUID", [Expr::Value(value.clone())]);
             }
             _ => {}
         }
@@ -134,25 +135,6 @@ impl VisitorMut for Normalizer {
         }
         ControlFlow::Continue(())
     }
-}
-
-/// A call with one argument.
-fn call(name: &str, argument: Expr) -> Expr {
-    let list = FunctionArgumentList {
-        duplicate_treatment: None,
-        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
-        clauses: Vec::new(),
-    };
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(list),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }
 
 /// Marks a literal that counts something.

@@ -52,6 +52,12 @@ impl Snapshot {
         Arc::new(Self { database, committed, reads: Mutex::default() })
     }
 
+    /// The snapshot of a session.
+    pub fn of(session: &dyn Session) -> Result<Arc<Self>> {
+        let snapshot = session.config().get_extension::<Self>();
+        snapshot.ok_or_else(|| DataFusionError::Internal("a scan without a snapshot".into()))
+    }
+
     /// What the scans that were planned read.
     pub fn reads(&self) -> Vec<Read> {
         self.reads.lock().clone()
@@ -100,8 +106,7 @@ impl TableProvider for Provider {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let snapshot = session.config().get_extension::<Snapshot>();
-        let snapshot = snapshot.ok_or_else(|| DataFusionError::Internal("a scan without a snapshot".into()))?;
+        let snapshot = Snapshot::of(session)?;
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let range = KeyRange::of(&self.table, filters);
         // A limit counts what is left after the filters, which a range may not say exactly.

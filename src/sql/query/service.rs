@@ -160,7 +160,9 @@ impl Shared {
                     collector.push(&batch, job.write_bytes_max)?;
                 }
                 let (writes, count) = collector.finish()?;
-                outlet.send(Message::Changes(Changes { writes, count, reads: snapshot.reads() })).await;
+                outlet
+                    .send(Message::Changes(Changes { table: target.table.id, writes, count, reads: snapshot.reads() }))
+                    .await;
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use crate::value::{ColumnType, UNLIMITED, Value};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -259,8 +259,7 @@ impl TableProvider for View {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let snapshot = session.config().get_extension::<Snapshot>();
-        let snapshot = snapshot.ok_or_else(|| DataFusionError::Internal("a scan without a snapshot".into()))?;
+        let snapshot = Snapshot::of(session)?;
         let rows = (self.definition.rows)(&snapshot.database.catalog);
         let mut builders: Vec<_> =
             self.definition.columns.iter().map(|(_, ty)| ColumnBuilder::new(*ty, rows.len())).collect();

@@ -205,7 +205,7 @@ impl Statements {
         ticket: Ticket,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let mut run = match self.running.remove(&ticket.request) {
+        let run = match self.running.remove(&ticket.request) {
             Some(Run::Cancelled) => return Err(cancelled()),
             Some(Run::One(run)) => run,
             _ => {
@@ -213,21 +213,20 @@ impl Statements {
                 // Verbatim, unlike the schema of other requests.
                 let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
                 let statement = only(ddl::parse_script(reader.str()?)?)?;
-                let column = match statement.class() {
-                    Class::Dml => ("ROWCOUNT", ColumnType::Int64),
-                    Class::Ddl => ("APPLIED", ColumnType::Boolean),
-                    Class::Query | Class::TransactionControl => {
-                        let transaction = transaction.map(|id| resources.alive(id, true, engine)).transpose()?;
-                        let run = Execution::describe(&statement, schema, transaction, &self.service, engine)?;
-                        return self.described(Box::new(run), engine, ticket, out);
-                    }
+                let outcome = match statement.class() {
+                    Class::Dml => Some(("ROWCOUNT", ColumnType::Int64)),
+                    Class::Ddl => Some(("APPLIED", ColumnType::Boolean)),
+                    Class::Query | Class::TransactionControl => None,
                 };
-                columns::put_parameters(out, statement.parameters());
-                columns::put_outcome(out, column.0, column.1);
-                return Ok(true);
+                if let Some((name, ty)) = outcome {
+                    columns::put_parameters(out, statement.parameters());
+                    columns::put_outcome(out, name, ty);
+                    return Ok(true);
+                }
+                let transaction = transaction.map(|id| resources.alive(id, true, engine)).transpose()?;
+                Box::new(Execution::describe(&statement, schema, transaction, &self.service, engine)?)
             }
         };
-        let _ = &mut run;
         self.described(run, engine, ticket, out)
     }
 
