@@ -20,6 +20,8 @@ pub const HANDSHAKE_EXTENSIONS_MAX: usize = 64;
 pub const COLUMNS_MAX: usize = 1024;
 /// Bytes of a table's or column's name.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Schemas, zones and indexes of a store, all together.
+pub const CATALOG_OBJECTS_MAX: usize = 100_000;
 /// Rows of one batch operation.
 pub const BATCH_ROWS_MAX: usize = 1_000_000;
 /// Bytes of a decimal's unscaled integer: about 39,000 digits; Ignite's precision ends at 32,767.

@@ -178,6 +178,7 @@ mod tests {
     use crate::op::resolve::{Resolver, grown, growth};
     use crate::op::table::{self, Create, NewColumn, NewDefault};
     use crate::op::tuple::{Many, NewTuple};
+    use crate::store::catalog::TableOptions;
     use crate::store::clock::{Clock, ManualClock};
     use crate::store::database::Database;
     use crate::value::{ColumnType, UNLIMITED, Value};
@@ -211,6 +212,7 @@ mod tests {
                 key: vec!["id".into()],
                 colocation: vec![],
                 live: true,
+                options: TableOptions::default(),
             };
             let table = table::create(&mut engine, &create).unwrap().id;
             Self { engine, clock, table }

@@ -2,9 +2,10 @@
 
 use crate::config::{COLUMNS_MAX, NAME_BYTES_MAX};
 use crate::error::{Error, Kind, Result};
-use crate::store::catalog::{Change, NewTable, Table};
+use crate::store::catalog::{Change, NewTable, Table, TableOptions};
 use crate::store::column::{Column, Default};
 use crate::store::engine::Engine;
+use crate::store::objects::Index;
 use crate::value::{ColumnType, Value};
 use crate::wire::binary_tuple;
 use std::collections::HashSet;
@@ -27,6 +28,8 @@ pub struct Create {
     pub colocation: Vec<String>,
     /// Whether tuples with unknown columns make the schema grow.
     pub live: bool,
+    /// What has no effect on one node.
+    pub options: TableOptions,
 }
 
 /// A column to be created.
@@ -65,6 +68,12 @@ pub fn create(engine: &mut Engine, create: &Create) -> Result<Arc<Table>> {
             format!("Table with name '{}.{}' already exists.", create.schema, create.name),
         ));
     }
+    if let Some(index) = catalog.index_by_name(&create.schema, &create.name) {
+        return Err(Error::new(
+            Kind::TableExists,
+            format!("Index with name '{}.{}' already exists.", create.schema, index.name),
+        ));
+    }
     let columns = columns(create)?;
     let id = catalog.next_table_id();
     // A seeded server draws again what it drew in an earlier life.
@@ -79,6 +88,7 @@ pub fn create(engine: &mut Engine, create: &Create) -> Result<Arc<Table>> {
         name: create.name.as_str().into(),
         draft_name: create.draft_name.as_str().into(),
         live: create.live,
+        options: create.options.clone(),
         columns,
     };
     engine.change(&Change::CreateTable(Box::new(new)))?;
@@ -109,7 +119,7 @@ pub fn add_columns(engine: &mut Engine, table: &Table, columns: &[NewColumn]) ->
 /// # Errors
 /// `ColumnNotFound`; `InvalidArgument` for a key column.
 pub fn drop_columns(engine: &mut Engine, table: &Table, names: &[String]) -> Result<()> {
-    let newest = table.newest();
+    let (newest, objects) = (table.newest(), engine.catalog().objects());
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
         let column = newest.position(name).and_then(|i| newest.columns.get(i)).ok_or_else(|| {
@@ -124,9 +134,101 @@ pub fn drop_columns(engine: &mut Engine, table: &Table, names: &[String]) -> Res
                 format!("Deleting column `{name}` belonging to primary key is not allowed."),
             ));
         }
+        let used = |index: &&Arc<Index>| index.columns.iter().any(|(id, _)| *id == column.id);
+        let indexes: Vec<&str> = objects.indexes_of(table.id).filter(used).map(|index| &*index.name).collect();
+        if !indexes.is_empty() {
+            return Err(Error::new(
+                Kind::InvalidArgument,
+                format!("Deleting column '{name}' used by index(es) [{}], it is not allowed.", indexes.join(", ")),
+            ));
+        }
         ids.push(column.id);
     }
     engine.change(&Change::AlterTable { id: table.id, add: Vec::new(), drop: ids }).map(|_| ())
+}
+
+/// What is to become of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnChange {
+    /// Its new type.
+    pub ty: Option<ColumnType>,
+    /// Whether it may be null.
+    pub nullable: Option<bool>,
+    /// Its new default.
+    pub default: Option<Value<'static>>,
+}
+
+/// Changes a column, in one new schema version, as Ignite allows it: only so that every value it had is one that it may
+/// have. Rows stay as they are, since the bytes of a value are the same in the wider type.
+///
+/// # Errors
+/// `InvalidArgument` for changes that would not fit what is stored; those of [`Column::accept`] for the default.
+pub fn alter_column(engine: &mut Engine, table: &Table, old: &Column, change: &ColumnChange) -> Result<()> {
+    let mut new = old.clone();
+    if let Some(ty) = change.ty {
+        check_type(old, ty)?;
+        new.ty = ty;
+    }
+    match change.nullable {
+        Some(false) if old.nullable => return Err(not_allowed("Adding NOT NULL constraint")),
+        Some(true) if old.key.is_some() => return Err(not_allowed("Dropping NOT NULL constraint on key column")),
+        Some(nullable) => new.nullable = nullable,
+        None => {}
+    }
+    if let Some(value) = &change.default {
+        new.default = constant(&new, value)?;
+        new.filler = Some(old.filler()).filter(|filler| **filler != new.default).cloned();
+    }
+    if new == *old {
+        return Ok(());
+    }
+    engine.change(&Change::AlterColumns { id: table.id, columns: vec![new] }).map(|_| ())
+}
+
+/// Ignite's rules: numbers may become wider, and texts, bytes and decimals longer.
+fn check_type(old: &Column, new: ColumnType) -> Result<()> {
+    use ColumnType as T;
+    if old.ty == new {
+        return Ok(());
+    }
+    let of_type = |what: &str| not_allowed(format!("{what} for column of type '{}'", type_name(old.ty)));
+    if old.key.is_some() {
+        return Err(not_allowed("Changing the type of key column"));
+    }
+    match (old.ty, new) {
+        (T::Int8, T::Int16 | T::Int32 | T::Int64) | (T::Int16, T::Int32 | T::Int64) | (T::Int32, T::Int64) => Ok(()),
+        (T::Float, T::Double) => Ok(()),
+        (T::Decimal { precision: old, scale }, T::Decimal { precision: new, scale: kept }) => {
+            if kept != scale {
+                return Err(of_type("Changing the scale"));
+            }
+            if new < old { Err(of_type("Decreasing the precision")) } else { Ok(()) }
+        }
+        (T::String { length: old }, T::String { length: new })
+        | (T::Bytes { length: old }, T::Bytes { length: new }) => {
+            if new < old {
+                Err(of_type("Decreasing the length"))
+            } else {
+                Ok(())
+            }
+        }
+        (T::Time { .. }, T::Time { .. })
+        | (T::Datetime { .. }, T::Datetime { .. })
+        | (T::Timestamp { .. }, T::Timestamp { .. }) => Err(of_type("Changing the precision")),
+        (old, new) => Err(not_allowed(format!("Changing the type from {} to {}", type_name(old), type_name(new)))),
+    }
+}
+
+/// A type as a real node names it.
+fn type_name(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::Bytes { .. } => "BYTE_ARRAY",
+        ty => ty.name(),
+    }
+}
+
+fn not_allowed(what: impl std::fmt::Display) -> Error {
+    Error::new(Kind::InvalidArgument, format!("{what} is not allowed."))
 }
 
 /// Makes a table live or strict.
@@ -218,6 +320,7 @@ fn column(id: i64, new: &NewColumn, key: Option<u16>, colocation: Option<u16>) -
         ty: new.ty,
         nullable: new.nullable && key.is_none(),
         default: Default::None,
+        filler: None,
         key,
         colocation,
     };
@@ -229,17 +332,21 @@ fn column(id: i64, new: &NewColumn, key: Option<u16>, colocation: Option<u16>) -
                 format!("a random UUID cannot be the default of column {} of type {}", new.name, new.ty),
             ));
         }
-        NewDefault::Value(Value::Null) => Default::None,
-        NewDefault::Value(value) => {
-            let mut element = Vec::new();
-            binary_tuple::encode(&mut element, &column.accept(value.clone())?, new.ty);
-            Default::Element(element.into())
-        }
+        NewDefault::Value(value) => constant(&column, value)?,
     };
     Ok(column)
 }
 
-fn check_name(what: &str, name: &str) -> Result<()> {
+fn constant(column: &Column, value: &Value<'static>) -> Result<Default> {
+    if *value == Value::Null {
+        return Ok(Default::None);
+    }
+    let mut element = Vec::new();
+    binary_tuple::encode(&mut element, &column.accept(value.clone())?, column.ty);
+    Ok(Default::Element(element.into()))
+}
+
+pub(super) fn check_name(what: &str, name: &str) -> Result<()> {
     match name.len() {
         0 => Err(Error::new(Kind::InvalidArgument, format!("a {what} needs a name"))),
         n if n > NAME_BYTES_MAX => {

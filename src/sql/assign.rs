@@ -149,7 +149,16 @@ mod tests {
     use crate::store::column::Default;
 
     fn column(ty: ColumnType) -> Column {
-        Column { id: 1, name: "C".into(), ty, nullable: false, default: Default::None, key: None, colocation: None }
+        Column {
+            id: 1,
+            name: "C".into(),
+            ty,
+            nullable: false,
+            default: Default::None,
+            filler: None,
+            key: None,
+            colocation: None,
+        }
     }
 
     fn dec(text: &str) -> Value<'static> {

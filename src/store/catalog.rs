@@ -5,6 +5,7 @@
 //! counts. It changes only by a [`Change`], which is also what the commit log keeps.
 
 use super::column::Column;
+use super::objects::{self, Index, ObjectChange, Objects, Order};
 use super::schema::Schema;
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ pub struct Catalog {
     next_table_id: u32,
     /// Identifies this store to clients that hold several connections; made once.
     pub cluster_id: u128,
+    objects: Objects,
     edition: u64,
 }
 
@@ -46,10 +48,24 @@ pub struct Table {
     pub draft_name: Arc<str>,
     /// Whether tuples with unknown columns make the schema grow.
     pub live: bool,
+    /// What was said about it that has no effect on one node.
+    #[serde(default)]
+    pub options: TableOptions,
     columns: Vec<Versioned>,
     version: i32,
     #[serde(skip)]
     schemas: Vec<Arc<Schema>>,
+}
+
+/// What a table's definition says that has no effect on one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableOptions {
+    /// The id of its zone.
+    pub zone: u32,
+    /// Its storage profile; none for the zone's first.
+    pub profile: Option<Arc<str>>,
+    /// How the columns of its key are sorted, if that was said; else clients are told that they are hashed.
+    pub key_order: Option<Vec<Order>>,
 }
 
 /// A column and the versions it belongs to.
@@ -79,6 +95,15 @@ pub enum Change {
         /// Ids of the columns that go.
         drop: Vec<i64>,
     },
+    /// Columns change, in one new schema version.
+    AlterColumns {
+        /// The table.
+        id: u32,
+        /// The columns as they are now; their ids say which they were.
+        columns: Vec<Column>,
+    },
+    /// Schemas, zones or indexes change.
+    Object(ObjectChange),
     /// The table becomes live or strict.
     SetLive {
         /// The table.
@@ -105,6 +130,9 @@ pub struct NewTable {
     pub draft_name: Arc<str>,
     /// See [`Table::live`].
     pub live: bool,
+    /// See [`Table::options`].
+    #[serde(default)]
+    pub options: TableOptions,
     /// The columns, with ids from 1.
     pub columns: Vec<Column>,
 }
@@ -131,6 +159,21 @@ impl Table {
         format!("{}.{}", self.schema_name, self.name)
     }
 
+    fn alter(&mut self, columns: &[Column]) {
+        self.version += 1;
+        let version = self.version;
+        for column in columns {
+            let newest = |c: &Versioned| c.column.id == column.id && c.dropped.is_none();
+            let Some(at) = self.columns.iter().position(newest) else { continue };
+            if let Some(before) = self.columns.get_mut(at) {
+                before.dropped = Some(version);
+            }
+            // Next to what it was: ids ascend in table order.
+            self.columns.insert(at + 1, Versioned { column: Arc::new(column.clone()), added: version, dropped: None });
+        }
+        self.derive();
+    }
+
     fn derive(&mut self) {
         for version in self.schemas.len() as i32 + 1..=self.version {
             let live = |c: &&Versioned| c.added <= version && c.dropped.is_none_or(|d| version < d);
@@ -149,6 +192,7 @@ impl Catalog {
             by_uuid: imbl::OrdMap::new(),
             next_table_id: FIRST_TABLE_ID,
             cluster_id: 0,
+            objects: Objects::default(),
             edition: EDITIONS.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -184,9 +228,25 @@ impl Catalog {
         self.table(*self.by_uuid.get(&uuid)?)
     }
 
-    /// The id that a next table gets.
+    /// The id that a next table, schema, zone or index gets.
     pub fn next_table_id(&self) -> u32 {
         self.next_table_id
+    }
+
+    /// Schemas, zones and indexes.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The index of this name in a schema. Those of primary keys have none of their own.
+    pub fn index_by_name(&self, schema: &str, name: &str) -> Option<&Arc<Index>> {
+        let within = |index: &&Arc<Index>| self.table(index.table).is_some_and(|t| *t.schema_name == *schema);
+        self.objects.indexes().filter(|index| *index.name == *name).find(within)
+    }
+
+    /// Whether there is such a schema: it was created, or a table is in it.
+    pub fn has_schema(&self, name: &str) -> bool {
+        name == PUBLIC || self.objects.schema(name).is_some() || self.tables().any(|table| *table.schema_name == *name)
     }
 
     /// Applies a change, whose arguments were checked when it was made; a second check guards the replay of a log.
@@ -198,6 +258,7 @@ impl Catalog {
                 let table = self.tables.remove(id).ok_or_else(|| unknown(*id))?;
                 self.by_name.remove(&(Arc::clone(&table.schema_name), Arc::clone(&table.name)));
                 self.by_uuid.remove(&table.uuid);
+                self.objects.forget_table(*id);
                 Ok(())
             }
             Change::AlterTable { id, add, drop } => self.update(*id, |table| {
@@ -211,6 +272,14 @@ impl Catalog {
                 table.columns.extend(added);
                 table.derive();
             }),
+            Change::AlterColumns { id, columns } => self.update(*id, |table| table.alter(columns)),
+            Change::Object(change) => {
+                if let Some(id) = change.new_id() {
+                    self.next_table_id = self.next_table_id.max(id.saturating_add(1));
+                }
+                self.objects.apply(change);
+                Ok(())
+            }
             Change::SetLive { id, live } => self.update(*id, |table| table.live = *live),
             Change::ClusterId(id) => {
                 self.cluster_id = *id;
@@ -225,6 +294,7 @@ impl Catalog {
             next_table_id: self.next_table_id,
             cluster_id: self.cluster_id,
             tables: self.tables.values().map(|t| (**t).clone()).collect(),
+            objects: Some(self.objects.image()),
         };
         serde_json::to_vec(&image).unwrap_or_default()
     }
@@ -234,6 +304,9 @@ impl Catalog {
         let image: Image = serde_json::from_slice(bytes)
             .map_err(|e| Error::new(Kind::Internal, format!("the stored catalog cannot be read: {e}")))?;
         let mut catalog = Self { next_table_id: image.next_table_id, cluster_id: image.cluster_id, ..Self::new() };
+        if let Some(objects) = image.objects {
+            catalog.objects = Objects::of_image(objects);
+        }
         for mut table in image.tables {
             if table.version < 1 {
                 return Err(Error::new(
@@ -262,6 +335,7 @@ impl Catalog {
             name: Arc::clone(&new.name),
             draft_name: Arc::clone(&new.draft_name),
             live: new.live,
+            options: new.options.clone(),
             columns: columns.collect(),
             version: 1,
             schemas: Vec::new(),
@@ -306,6 +380,9 @@ struct Image {
     next_table_id: u32,
     cluster_id: u128,
     tables: Vec<Table>,
+    /// None in stores that were written before there were any.
+    #[serde(default)]
+    objects: Option<objects::Image>,
 }
 
 #[cfg(test)]
@@ -316,7 +393,16 @@ pub(crate) mod tests {
 
     /// A nullable or key column, for tests of other modules too.
     pub(crate) fn column(id: i64, name: &str, ty: ColumnType, key: Option<u16>) -> Column {
-        Column { id, name: name.into(), ty, nullable: key.is_none(), default: Default::None, key, colocation: None }
+        Column {
+            id,
+            name: name.into(),
+            ty,
+            nullable: key.is_none(),
+            default: Default::None,
+            filler: None,
+            key,
+            colocation: None,
+        }
     }
 
     fn table(catalog: &Catalog, name: &str) -> Change {
@@ -329,6 +415,7 @@ pub(crate) mod tests {
             name: object.into(),
             draft_name: name.into(),
             live: true,
+            options: TableOptions::default(),
             columns,
         }))
     }
@@ -362,5 +449,51 @@ pub(crate) mod tests {
         assert!(again.table_by_draft_name("a").is_none() && again.table_by_uuid(u128::from(id) << 64).is_none());
         assert_eq!(again.next_table_id(), catalog.next_table_id());
         assert_eq!(again.table_by_name("S", "b").unwrap().qualified_name(), "S.b");
+    }
+
+    #[test]
+    fn columns_change_in_place_and_objects_go_with_their_table() {
+        let mut catalog = Catalog::new();
+        catalog.apply(&table(&catalog, "a")).unwrap();
+        let id = catalog.table_by_draft_name("a").unwrap().id;
+        catalog
+            .apply(&Change::AlterTable { id, add: vec![column(3, "w", ColumnType::Int8, None)], drop: vec![] })
+            .unwrap();
+        catalog.apply(&Change::AlterColumns { id, columns: vec![column(2, "v", ColumnType::Int64, None)] }).unwrap();
+        let index =
+            Index { id: 30, name: "I".into(), table: id, sorted: true, columns: vec![(2, Order::new(true, None))] };
+        catalog.apply(&Change::Object(ObjectChange::CreateIndex(Box::new(index)))).unwrap();
+        catalog.apply(&Change::Object(ObjectChange::CreateSchema { id: 31, name: "R".into() })).unwrap();
+
+        let mut again = Catalog::decode(&catalog.encode()).unwrap();
+        for c in [&catalog, &again] {
+            let types = |v| {
+                let columns = &c.table(id).unwrap().schema(v).unwrap().columns;
+                columns.iter().map(|c| format!("{} {}", c.name, c.ty)).collect::<Vec<_>>().join(", ")
+            };
+            assert_eq!(types(1), "id INT64, v INT8");
+            assert_eq!(types(2), "id INT64, v INT8, w INT8");
+            assert_eq!(types(3), "id INT64, v INT64, w INT8");
+            assert_eq!((c.table(id).unwrap().next_column_id(), c.next_table_id()), (4, 32));
+            assert!(c.index_by_name("PUBLIC", "I").is_some() && c.has_schema("R") && !c.has_schema("Q"));
+        }
+        again.apply(&Change::DropTable { id }).unwrap();
+        assert_eq!(again.objects().indexes().count(), 0);
+    }
+
+    #[test]
+    fn a_catalog_from_before_there_were_schemas_zones_and_indexes_is_read() {
+        let old = r#"{"next_table_id":19,"cluster_id":7,"tables":[{"id":18,"uuid":1,"schema_name":"PUBLIC","name":"T",
+            "draft_name":"T","live":false,"version":1,"columns":[{"added":1,"dropped":null,"column":{"id":1,"name":"ID",
+            "ty":"Int32","nullable":false,"default":"None","key":0,"colocation":null}}]}]}"#;
+        let catalog = Catalog::decode(old.as_bytes()).unwrap();
+        let table = catalog.table_by_name(PUBLIC, "T").unwrap();
+        assert_eq!((table.options.clone(), table.newest().columns[0].filler.clone()), (TableOptions::default(), None));
+        assert_eq!(&*catalog.objects().zone(catalog.objects().default_zone()).unwrap().name, "Default");
+        let change = r#"{"AlterTable":{"id":18,"add":[],"drop":[2]}}"#;
+        assert!(matches!(serde_json::from_str(change).unwrap(), Change::AlterTable { id: 18, .. }));
+        let change = r#"{"CreateTable":{"id":18,"uuid":1,"schema_name":"PUBLIC","name":"T","draft_name":"T","live":false,
+            "columns":[]}}"#;
+        assert!(matches!(serde_json::from_str(change).unwrap(), Change::CreateTable(_)));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A column of a table. It never changes; a table changes by columns that come and go.
+/// A column of a table in one or more of its schema versions. A changed column is another one of the same id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// Stable within the table, ascending in table order, never reused.
@@ -22,6 +22,9 @@ pub struct Column {
     pub nullable: bool,
     /// What a tuple gets that brings no value.
     pub default: Default,
+    /// What rows get that were stored before the column came, where its default is another one by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filler: Option<Default>,
     /// The place in the key, from 0; `None` for a value column.
     pub key: Option<u16>,
     /// The place in the colocation key, from 0.
@@ -91,12 +94,29 @@ impl Column {
         Ok(value)
     }
 
-    /// The value of the default, for a row that was stored before the column came. Null stands for none.
+    /// What rows get that were stored before the column came: the default that it had then.
+    pub fn filler(&self) -> &Default {
+        self.filler.as_ref().unwrap_or(&self.default)
+    }
+
+    /// The value of the default. Null stands for none.
     ///
     /// # Errors
     /// A default that is no value of the column's type.
     pub fn default_value(&self) -> Result<Value<'static>> {
-        match self.default.element() {
+        self.constant(&self.default)
+    }
+
+    /// The value of [`Self::filler`]. Null stands for none.
+    ///
+    /// # Errors
+    /// As [`Self::default_value`].
+    pub fn filler_value(&self) -> Result<Value<'static>> {
+        self.constant(self.filler())
+    }
+
+    fn constant(&self, default: &Default) -> Result<Value<'static>> {
+        match default.element() {
             Some(element) => binary_tuple::decode(element, self.ty).map(Value::into_owned),
             None => Ok(Value::Null),
         }
@@ -193,7 +213,16 @@ mod tests {
     use crate::value::{Date, Time};
 
     fn column(ty: ColumnType) -> Column {
-        Column { id: 1, name: "c".into(), ty, nullable: true, default: Default::None, key: None, colocation: None }
+        Column {
+            id: 1,
+            name: "c".into(),
+            ty,
+            nullable: true,
+            default: Default::None,
+            filler: None,
+            key: None,
+            colocation: None,
+        }
     }
 
     fn dec(text: &str) -> Value<'static> {

@@ -296,7 +296,7 @@ fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::super::catalog::tests::column;
-    use super::super::catalog::{NewTable, PUBLIC};
+    use super::super::catalog::{NewTable, PUBLIC, TableOptions};
     use super::*;
     use crate::value::ColumnType;
 
@@ -308,6 +308,7 @@ mod tests {
             name: "t".into(),
             draft_name: "t".into(),
             live: false,
+            options: TableOptions::default(),
             columns: vec![column(1, "id", ColumnType::Int8, Some(0))],
         }))
     }

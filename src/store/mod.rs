@@ -7,6 +7,7 @@ pub mod database;
 pub mod engine;
 pub mod key;
 pub mod locks;
+pub mod objects;
 pub mod open;
 pub mod persist;
 pub mod range;

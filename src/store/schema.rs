@@ -69,7 +69,7 @@ impl Schema {
             while old.next_if(|(_, c)| c.id < column.id).is_some() {}
             match old.next_if(|(_, c)| c.id == column.id) {
                 Some((i, _)) => builder.push_raw(tuple.element(i)),
-                None => builder.push_raw(column.default.element()),
+                None => builder.push_raw(column.filler().element()),
             }
         }
         Row::new(self.version, &builder.build())
@@ -152,6 +152,7 @@ mod tests {
             ty,
             nullable: key.is_none(),
             default: Default::None,
+            filler: None,
             key,
             colocation: key,
         })

@@ -118,6 +118,9 @@ impl Writes {
                 "Columns were dropped"
             } else if newest.columns.iter().any(|c| !then_has(c.id) && !c.nullable && c.default == Default::None) {
                 "Not null column added without default value"
+            } else if newest.columns.iter().any(|c| then.columns.iter().any(|t| t.id == c.id && t.default != c.default))
+            {
+                "Column default value changed"
             } else {
                 continue;
             };

@@ -8,6 +8,7 @@
 mod bad_input;
 mod credentials;
 mod data_dir;
+mod definitions;
 mod dialects;
 mod disk_failure;
 mod draft;

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 
 /// A literal as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Literal {
+pub enum Literal {
+    /// NULL.
     Null,
+    /// TRUE or FALSE.
     Bool(bool),
     /// A number, with its sign.
     Number(String),
@@ -14,6 +16,13 @@ pub(super) enum Literal {
     Text(String),
     /// The digits of `X'...'`.
     Hex(String),
+}
+
+impl Literal {
+    /// The literal as a value of `ty`, if it is one.
+    pub fn value(&self, ty: ColumnType) -> Option<Value<'static>> {
+        convert(self, ty)
+    }
 }
 
 /// The literal as a value of `kind`, if it is one.

@@ -1,19 +1,26 @@
-//! The SQL that makes and changes tables.
+//! The SQL that makes and changes tables, schemas, zones and indexes.
 //!
 //! [`parse_script`] turns text into neutral [`Statement`]s, in which names are normalized already: upper-cased unless
 //! they were quoted. [`run`] runs one. [`run_script`] does both, for files and fixtures.
 
 mod cursor;
 mod literal;
+mod objects;
 mod parse;
+mod run;
 mod types;
 
+pub use literal::Literal;
+pub use objects::{CreateIndex, Victim, ZoneChange, ZoneOptions};
 pub use parse::parse_script;
+pub use run::victim;
 
 use crate::error::{Error, Kind, Result};
 use crate::op::table::{self, NewColumn};
 use crate::store::catalog::{PUBLIC, Table};
 use crate::store::engine::Engine;
+use crate::store::objects::Order;
+use crate::value::ColumnType;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::sync::Arc;
 
@@ -39,6 +46,74 @@ pub enum Statement {
         if_exists: bool,
         /// The columns' names.
         columns: Vec<String>,
+    },
+    /// ALTER TABLE ... ALTER COLUMN.
+    AlterColumn {
+        /// The table.
+        table: TableName,
+        /// Whether a missing table is no error.
+        if_exists: bool,
+        /// The column.
+        column: String,
+        /// What is to become of it.
+        change: AlterColumn,
+    },
+    /// CREATE SCHEMA.
+    CreateSchema {
+        /// Its name.
+        name: String,
+        /// Whether an existing one is no error.
+        if_not_exists: bool,
+    },
+    /// DROP SCHEMA.
+    DropSchema {
+        /// Its name.
+        name: String,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+        /// Whether its tables go too.
+        cascade: bool,
+    },
+    /// CREATE ZONE.
+    CreateZone {
+        /// Its name.
+        name: String,
+        /// Whether an existing one is no error.
+        if_not_exists: bool,
+        /// What is said of it.
+        options: ZoneOptions,
+    },
+    /// ALTER ZONE.
+    AlterZone {
+        /// Its name.
+        name: String,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+        /// What is to become of it.
+        change: ZoneChange,
+    },
+    /// DROP ZONE.
+    DropZone {
+        /// Its name.
+        name: String,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+    },
+    /// CREATE INDEX.
+    CreateIndex(CreateIndex),
+    /// DROP INDEX.
+    DropIndex {
+        /// The index.
+        index: TableName,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+    },
+    /// KILL.
+    Kill {
+        /// What is to end.
+        what: Victim,
+        /// Its id, as it was written.
+        id: String,
     },
     /// DROP TABLE.
     DropTable {
@@ -93,8 +168,32 @@ pub struct CreateTable {
     pub key: Vec<String>,
     /// The colocation columns' names; empty for those of the key.
     pub colocate: Vec<String>,
-    /// The distribution zone, which is accepted and has no effect on one node.
+    /// The distribution zone.
     pub zone: Option<String>,
+    /// The storage profile.
+    pub profile: Option<String>,
+    /// How the key's columns are sorted, if that is said.
+    pub key_order: Option<Vec<Order>>,
+}
+
+/// What ALTER COLUMN says of a column.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AlterColumn {
+    /// Its new type.
+    pub ty: Option<ColumnType>,
+    /// Whether it may be null.
+    pub nullable: Option<bool>,
+    /// Its new default.
+    pub default: Option<NewDefault>,
+}
+
+/// A default whose column is not known yet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NewDefault {
+    /// A literal; NULL for none.
+    Literal(Literal),
+    /// A function.
+    Function,
 }
 
 impl Statement {
@@ -148,6 +247,24 @@ pub fn run(engine: &mut Engine, statement: &Statement, schema: &str) -> Result<b
             table::drop_columns(engine, &table, columns).map_err(validation)?;
             Ok(true)
         }
+        Statement::AlterColumn { table, if_exists, column, change } => {
+            let Some(table) = find(engine, table, *if_exists, schema)? else { return Ok(false) };
+            run::alter_column(engine, &table, column, change)
+        }
+        Statement::CreateSchema { name, if_not_exists } => run::create_schema(engine, name, *if_not_exists),
+        Statement::DropSchema { name, if_exists, cascade } => run::drop_schema(engine, name, *if_exists, *cascade),
+        Statement::CreateZone { name, if_not_exists, options } => {
+            run::create_zone(engine, name, *if_not_exists, options)
+        }
+        Statement::AlterZone { name, if_exists, change } => run::alter_zone(engine, name, *if_exists, change),
+        Statement::DropZone { name, if_exists } => run::drop_zone(engine, name, *if_exists),
+        Statement::CreateIndex(create) => run::create_index(engine, create, schema),
+        Statement::DropIndex { index, if_exists } => run::drop_index(engine, index, *if_exists, schema),
+        // Queries are known to whoever runs them; compute jobs to nobody.
+        Statement::Kill { what, id } => {
+            let id = victim(*what, id)?;
+            Ok(*what == Victim::Transaction && run::kill_transaction(engine, id))
+        }
         Statement::Other { what, .. } => Err(invalid(format!("This SQL is not supported yet: {what}"))),
     }
 }
@@ -172,6 +289,8 @@ fn create_table(engine: &mut Engine, create: &CreateTable, schema: &str) -> Resu
     if let Some(column) = create.columns.iter().find(outside_key) {
         return Err(no_functional_default(&column.name));
     }
+    let options =
+        run::table_options(engine, create.zone.as_deref(), create.profile.as_deref(), create.key_order.clone())?;
     let create = table::Create {
         draft_name: format!("{schema}.{name}"),
         schema,
@@ -180,6 +299,7 @@ fn create_table(engine: &mut Engine, create: &CreateTable, schema: &str) -> Resu
         key: create.key.clone(),
         colocation: create.colocate.clone(),
         live: false,
+        options,
     };
     table::create(engine, &create)?;
     Ok(true)
@@ -197,12 +317,17 @@ fn find(engine: &Engine, table: &TableName, if_exists: bool, schema: &str) -> Re
     }
 }
 
-/// Refuses a schema that is the server's own, or that has no table; there is no CREATE SCHEMA.
+/// Whether a schema is the server's own.
+fn is_system(schema: &str) -> bool {
+    matches!(schema, "SYSTEM" | "INFORMATION_SCHEMA" | "DEFINITION_SCHEMA")
+}
+
+/// Refuses a schema that is the server's own, or that does not exist.
 fn check_schema(engine: &Engine, schema: &str) -> Result<()> {
-    if matches!(schema, "SYSTEM" | "INFORMATION_SCHEMA" | "DEFINITION_SCHEMA") {
+    if is_system(schema) {
         return Err(invalid(format!("Operations with system schemas are not allowed, schema: {schema}")));
     }
-    if schema == PUBLIC || engine.catalog().tables().any(|table| *table.schema_name == *schema) {
+    if engine.catalog().has_schema(schema) {
         return Ok(());
     }
     Err(invalid(format!("Schema with name '{schema}' not found.")))
@@ -376,10 +501,6 @@ mod tests {
             ("UPDATE T SET A = 1 WHERE B = 2", Class::Dml),
             ("DELETE FROM T", Class::Dml),
             ("INSERT INTO T VALUES (TIMESTAMP WITH LOCAL TIME ZONE '2024-01-01 00:00:00')", Class::Dml),
-            ("CREATE ZONE Z WITH STORAGE_PROFILES='default'", Class::Ddl),
-            ("CREATE INDEX I ON T (A)", Class::Ddl),
-            ("KILL QUERY 'x'", Class::Ddl),
-            ("ALTER TABLE T ALTER COLUMN A SET DATA TYPE BIGINT", Class::Ddl),
             ("START TRANSACTION", Class::TransactionControl),
             ("COMMIT", Class::TransactionControl),
         ] {
@@ -480,6 +601,60 @@ mod tests {
         }
         for bad in ["CREATE TABLE T (A INT PRIMARY KEY, PRIMARY KEY (A))", "ALTER TABLE T ADD A INT PRIMARY KEY"] {
             assert_eq!(refused(bad).0, Kind::SqlValidation, "{bad}");
+        }
+    }
+
+    #[test]
+    fn schemas_zones_and_indexes_parse() {
+        let sorted = |descending, nulls_first| Order { descending, nulls_first };
+        let index = CreateIndex {
+            name: "I".into(),
+            if_not_exists: true,
+            table: TableName { schema: Some("S".into()), name: "t".into() },
+            sorted: true,
+            columns: vec![
+                ("A".into(), sorted(true, true)),
+                ("B".into(), sorted(false, false)),
+                ("C".into(), sorted(true, false)),
+            ],
+        };
+        let text = "CREATE INDEX IF NOT EXISTS i ON s.\"t\" (a DESC, b, c DESC NULLS LAST)";
+        assert_eq!(one(text), Statement::CreateIndex(index));
+        let options = ZoneOptions {
+            partitions: Some(5),
+            replicas: Some(None),
+            quorum: Some(2),
+            filter: Some("$.x".into()),
+            scale_up: Some(1),
+            scale_down: Some(i32::MAX as u32),
+            consistency: Some("HIGH_AVAILABILITY".into()),
+            profiles: vec!["a".into(), "B".into()],
+        };
+        let new = "(PARTITIONS 5, REPLICAS ALL, QUORUM SIZE 2, NODES FILTER '$.x', AUTO SCALE UP 1, AUTO SCALE DOWN OFF, \
+                   CONSISTENCY MODE 'HIGH_AVAILABILITY') STORAGE PROFILES ['a', b]";
+        let old = "WITH PARTITIONS=5, REPLICAS=ALL, QUORUM_SIZE=2, DATA_NODES_FILTER='$.x', STORAGE_PROFILES='a, B', \
+                   DATA_NODES_AUTO_ADJUST_SCALE_UP=1, DATA_NODES_AUTO_ADJUST_SCALE_DOWN=OFF, \
+                   CONSISTENCY_MODE='HIGH_AVAILABILITY'";
+        for clauses in [new, old] {
+            let zone = Statement::CreateZone { name: "Z".into(), if_not_exists: false, options: options.clone() };
+            assert_eq!(one(&format!("CREATE ZONE z {clauses}")), zone);
+        }
+        let kill = Statement::Kill { what: Victim::Query, id: "x".into() };
+        assert_eq!(one("KILL QUERY 'x' NO WAIT"), kill);
+        for text in [
+            "CREATE SCHEMA",
+            "CREATE ZONE Z",
+            "CREATE ZONE Z (NO 1) STORAGE PROFILES ['default']",
+            "CREATE ZONE Z WITH NO = 1",
+            "ALTER ZONE Z",
+            "CREATE UNIQUE INDEX I ON T (A)",
+            "CREATE INDEX I ON T USING HASH (A DESC)",
+            "CREATE INDEX I ON T ()",
+            "ALTER TABLE T ALTER COLUMN A",
+            "KILL NOTHING 'x'",
+            "EXPLAIN DROP TABLE T",
+        ] {
+            assert_eq!(refused(text).0, Kind::SqlParse, "{text}");
         }
     }
 }

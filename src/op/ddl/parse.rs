@@ -1,15 +1,17 @@
-//! From SQL text to statements: CREATE TABLE, ALTER TABLE ADD/DROP COLUMN, DROP TABLE; everything else is only told
-//! apart. sqlparser supplies the tokens; the clauses are ours, since Ignite's (COLOCATE BY, ZONE, STORAGE PROFILE,
+//! From SQL text to statements: CREATE, ALTER and DROP TABLE; schemas, zones and indexes are in [`super::objects`], and
+//! what reads or changes rows is only told apart. sqlparser supplies the tokens; the clauses are ours, since Ignite's (COLOCATE BY, ZONE, STORAGE PROFILE,
 //! PRIMARY KEY USING HASH, TIMESTAMP WITH LOCAL TIME ZONE) are in none of its dialects.
 
 use super::cursor::Cursor;
 use super::literal::{self, Literal};
+use super::objects;
 use super::types::column_type;
-use super::{Class, CreateTable, Statement, TableName, invalid, refused};
+use super::{AlterColumn, Class, CreateTable, Statement, TableName, invalid, refused};
 use crate::error::Result;
 use crate::op::table::{NewColumn, NewDefault};
+use crate::store::objects::Order;
 use crate::value::Value;
-use sqlparser::tokenizer::{Token, Word};
+use sqlparser::tokenizer::{Location, Token, Word};
 
 /// Parses a script of statements separated by semicolons. All of it parses, or none of it is returned.
 ///
@@ -32,7 +34,8 @@ pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
 }
 
 fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    if cursor.words(&["CREATE", "TABLE"]) {
+    // OR REPLACE parses on a real node and has no effect.
+    if cursor.words(&["CREATE", "TABLE"]) || cursor.words(&["CREATE", "OR", "REPLACE", "TABLE"]) {
         return create_table(cursor).map(Statement::CreateTable);
     }
     if cursor.words(&["DROP", "TABLE"]) {
@@ -42,7 +45,13 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.words(&["ALTER", "TABLE"]) {
         return alter_table(cursor);
     }
-    other(cursor)
+    if cursor.word("KILL") {
+        return objects::kill(cursor);
+    }
+    match objects::statement(cursor)? {
+        Some(statement) => Ok(statement),
+        None => other(cursor),
+    }
 }
 
 /// A statement that is not run here: what it would be is all that is kept.
@@ -55,13 +64,17 @@ fn other(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let class = match what.as_str() {
         "SELECT" | "WITH" | "VALUES" | "EXPLAIN" | "TABLE" => Class::Query,
         "INSERT" | "UPDATE" | "DELETE" | "MERGE" => Class::Dml,
-        "CREATE" | "DROP" | "ALTER" | "KILL" => Class::Ddl,
+        "CREATE" | "DROP" | "ALTER" => {
+            cursor.advance();
+            return Err(cursor.unexpected());
+        }
         "START" | "BEGIN" | "COMMIT" | "ROLLBACK" => Class::TransactionControl,
         _ => return Err(cursor.illegal_start()),
     };
     let start = cursor.place();
     cursor.advance();
-    if cursor.at_end() && !matches!(what.as_str(), "COMMIT" | "ROLLBACK") {
+    let explains_ddl = what == "EXPLAIN" && ["CREATE", "ALTER", "DROP", "KILL"].iter().any(|word| cursor.sees(word));
+    if explains_ddl || cursor.at_end() && !matches!(what.as_str(), "COMMIT" | "ROLLBACK") {
         return Err(cursor.unexpected());
     }
     // Nothing runs it, so nothing has to understand the rest; much of Ignite's SQL is in no dialect of the parser.
@@ -78,8 +91,16 @@ fn skip_statement(cursor: &mut Cursor<'_>) {
 fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
     let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
     let table = table_name(cursor)?;
-    let mut create =
-        CreateTable { table, if_not_exists, columns: Vec::new(), key: Vec::new(), colocate: Vec::new(), zone: None };
+    let mut create = CreateTable {
+        table,
+        if_not_exists,
+        columns: Vec::new(),
+        key: Vec::new(),
+        colocate: Vec::new(),
+        zone: None,
+        profile: None,
+        key_order: None,
+    };
     let mut keys = 0;
     let mut nullable = Vec::new();
     cursor.expect(&Token::LParen)?;
@@ -89,7 +110,7 @@ fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
             cursor.identifier()?;
         }
         if named || cursor.sees("PRIMARY") {
-            create.key = primary_key(cursor)?;
+            (create.key, create.key_order) = primary_key(cursor)?;
             keys += 1;
         } else {
             let parsed = column(cursor)?;
@@ -125,21 +146,33 @@ fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
 }
 
 /// `PRIMARY KEY [USING HASH | SORTED] (column [ASC | DESC] [NULLS FIRST | LAST], ...)`
-fn primary_key(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
+fn primary_key(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, Option<Vec<Order>>)> {
     if !cursor.words(&["PRIMARY", "KEY"]) {
         return Err(cursor.unexpected());
     }
-    if cursor.word("USING") {
+    let sorted = cursor.word("USING") && {
+        let sorted = cursor.sees("SORTED");
         cursor.expect_one_of(&["HASH", "SORTED"])?;
-    }
-    cursor.list(|cursor| {
-        let name = cursor.identifier()?;
-        let _order = cursor.word("ASC") || cursor.word("DESC");
-        if cursor.word("NULLS") {
-            cursor.expect_one_of(&["FIRST", "LAST"])?;
-        }
-        Ok(name)
-    })
+        sorted
+    };
+    let columns = cursor.list(|cursor| Ok((cursor.identifier()?, order(cursor)?)))?;
+    let (names, orders): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let orders = orders.into_iter().map(|order| order.unwrap_or_else(|| Order::new(false, None))).collect();
+    Ok((names, sorted.then_some(orders)))
+}
+
+/// `[ASC | DESC] [NULLS FIRST | LAST]`
+pub(super) fn order(cursor: &mut Cursor<'_>) -> Result<Option<Order>> {
+    let descending = cursor.word("DESC");
+    let ascending = !descending && cursor.word("ASC");
+    let nulls_first = if cursor.word("NULLS") {
+        let first = cursor.sees("FIRST");
+        cursor.expect_one_of(&["FIRST", "LAST"])?;
+        Some(first)
+    } else {
+        None
+    };
+    Ok((ascending || descending || nulls_first.is_some()).then(|| Order::new(descending, nulls_first)))
 }
 
 /// `[COLOCATE [BY] (columns)] [ZONE name] [STORAGE PROFILE 'name']`, in any order.
@@ -151,7 +184,7 @@ fn table_options(cursor: &mut Cursor<'_>, create: &mut CreateTable) -> Result<()
         } else if cursor.word("ZONE") || cursor.words(&["PRIMARY", "ZONE"]) {
             create.zone = Some(cursor.name_or_text()?);
         } else if cursor.words(&["STORAGE", "PROFILE"]) {
-            cursor.name_or_text()?;
+            create.profile = Some(cursor.name_or_text()?);
         } else {
             return Ok(());
         }
@@ -179,12 +212,54 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Result<Statement> {
         let columns = if parenthesized { cursor.list(Cursor::identifier)? } else { vec![cursor.identifier()?] };
         return Ok(Statement::DropColumns { table, if_exists, columns });
     }
-    if cursor.sees("ALTER") {
-        skip_statement(cursor);
-        let what = "ALTER TABLE ... ALTER COLUMN".into();
-        return Ok(Statement::Other { class: Class::Ddl, what, tokens: Vec::new() });
+    if cursor.word("ALTER") {
+        let _column = cursor.word("COLUMN");
+        let before = cursor.start_of_last();
+        let column = cursor.identifier()?;
+        let change = alter_column(cursor, &column, before)?;
+        return Ok(Statement::AlterColumn { table, if_exists, column, change });
     }
     Err(cursor.unexpected())
+}
+
+/// `SET NOT NULL`, `DROP NOT NULL`, `SET DEFAULT literal`, `DROP DEFAULT` or
+/// `SET DATA TYPE type [NULL | NOT NULL] [DEFAULT literal]`.
+fn alter_column(cursor: &mut Cursor<'_>, name: &str, before: Location) -> Result<AlterColumn> {
+    let mut change = AlterColumn::default();
+    if cursor.words(&["SET", "NOT", "NULL"]) {
+        change.nullable = Some(false);
+    } else if cursor.words(&["DROP", "NOT", "NULL"]) {
+        change.nullable = Some(true);
+    } else if cursor.words(&["DROP", "DEFAULT"]) {
+        change.default = Some(super::NewDefault::Literal(Literal::Null));
+    } else if cursor.words(&["SET", "DEFAULT"]) {
+        change.default = Some(new_default(cursor)?);
+    } else if cursor.words(&["SET", "DATA", "TYPE"]) {
+        change.ty = Some(column_type(cursor, name, before)?);
+        if cursor.words(&["NOT", "NULL"]) {
+            change.nullable = Some(false);
+        } else if cursor.word("NULL") {
+            change.nullable = Some(true);
+        }
+        if cursor.word("DEFAULT") {
+            change.default = Some(new_default(cursor)?);
+        }
+    } else {
+        return Err(cursor.unexpected());
+    }
+    Ok(change)
+}
+
+/// A default whose column's type is not known yet.
+fn new_default(cursor: &mut Cursor<'_>) -> Result<super::NewDefault> {
+    if let Some(literal) = literal(cursor)? {
+        return Ok(super::NewDefault::Literal(literal));
+    }
+    cursor.identifier()?;
+    if cursor.take(&Token::LParen) {
+        cursor.expect(&Token::RParen)?;
+    }
+    Ok(super::NewDefault::Function)
 }
 
 /// A column, and what it says of itself beside.
@@ -282,7 +357,7 @@ fn literal(cursor: &mut Cursor<'_>) -> Result<Option<Literal>> {
 }
 
 /// `[schema.]name`
-fn table_name(cursor: &mut Cursor<'_>) -> Result<TableName> {
+pub(super) fn table_name(cursor: &mut Cursor<'_>) -> Result<TableName> {
     let first = cursor.identifier()?;
     if cursor.take(&Token::Period) {
         return Ok(TableName { schema: Some(first), name: cursor.identifier()? });

@@ -77,6 +77,10 @@ pub(super) fn column_type(cursor: &mut Cursor<'_>, name: &str, before: Location)
                 "Type INTERVAL {unit} cannot be used in a column definition [column={name}]."
             )));
         }
+        "DATETIME" | "NULL" => {
+            let Location { line, column } = start;
+            return Err(parse_error(format!("Encountered \"{word}\" at line {line}, column {column}")));
+        }
         _ => return Err(scope.error(cursor, format!("Unknown identifier '{word}'"), "")),
     })
 }

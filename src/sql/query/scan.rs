@@ -318,7 +318,7 @@ impl Reader {
             let column = newest.get(i)?;
             Some(match schema.columns.iter().position(|c| c.id == column.id) {
                 Some(at) => Ok(Place::At(at)),
-                None => column.default_value().map(Place::Default),
+                None => column.filler_value().map(Place::Default),
             })
         };
         self.projection.iter().filter_map(place).collect()

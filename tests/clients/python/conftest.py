@@ -15,7 +15,6 @@ _numbers = itertools.count(1)
 
 # What Flint does not do as a real node yet: a part of a test's id, and why. A test that passes after all must leave the list.
 NOT_YET = {
-    "test_schema_of_the_connection": "no schemas of one's own",
     "test_failures[SELECT NO_SUCH(1)]": "the message names the function in lower case",
     "test_failures[SELECT ID, COUNT(*) FROM {}]": "the message is the engine's",
     "test_failures[SELECT (SELECT X FROM TABLE(SYSTEM_RANGE(1, 2)))]": "the message is the engine's",

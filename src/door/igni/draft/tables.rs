@@ -9,7 +9,7 @@ use super::types::{self, Parameters};
 use crate::config::COLUMNS_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::op::table::{self, Create, NewColumn, NewDefault};
-use crate::store::catalog::{Catalog, Table, split_draft_name};
+use crate::store::catalog::{Catalog, Table, TableOptions, split_draft_name};
 use crate::store::engine::Engine;
 use crate::store::schema::Schema;
 use crate::value::Value;
@@ -41,6 +41,7 @@ pub fn create(reader: &mut Reader<'_>, engine: &mut Engine, out: &mut Vec<u8>) -
         columns: options.columns,
         colocation: Vec::new(),
         live: options.live,
+        options: TableOptions::default(),
     };
     let table = table::create(engine, &create).map_err(|e| in_table(e, name))?;
     put_id(out, &table);

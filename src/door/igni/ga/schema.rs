@@ -124,7 +124,16 @@ mod tests {
     fn columns_are_those_of_a_real_node() {
         let column = |id, name: &str, ty, key: Option<u16>| {
             let nullable = key.is_none();
-            Arc::new(Column { id, name: name.into(), ty, nullable, default: Default::None, key, colocation: None })
+            Arc::new(Column {
+                id,
+                name: name.into(),
+                ty,
+                nullable,
+                default: Default::None,
+                filler: None,
+                key,
+                colocation: None,
+            })
         };
         let schema = Schema::new(
             1,
