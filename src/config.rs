@@ -34,6 +34,10 @@ pub const SQL_PARAMETERS_MAX: usize = 10_000;
 pub const SQL_PAGE_BYTES_MAX: usize = 8 << 20;
 /// Rows of one page of a result.
 pub const SQL_PAGE_ROWS_MAX: usize = 100_000;
+/// Bytes of the pages that the results of one script may take together, until they are asked for.
+pub const SQL_RESULTS_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a pattern for names.
+pub const NAME_PATTERN_BYTES_MAX: usize = 1024;
 /// Partitions that GA clients are told a table has: Ignite's default. It must not change over a table's life.
 pub const PARTITIONS: u16 = 25;
 /// Schema versions of a table that one request may ask for.

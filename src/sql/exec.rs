@@ -321,7 +321,7 @@ fn check_count(given: usize, wanted: usize) -> Result<()> {
     ))
 }
 
-fn control_alone() -> Error {
+pub(super) fn control_alone() -> Error {
     Error::new(
         Kind::SqlValidation,
         "Failed to validate query. Transaction control statement can not be executed as an independent statement.",

@@ -12,9 +12,11 @@
 //! not, a single statement is run again, and a transaction that has read all of a table finds out when it commits.
 
 pub mod assign;
+pub mod batch;
 mod calls;
 mod dml;
 pub mod exec;
+pub mod metadata;
 mod names;
 mod normal;
 pub mod parse;
@@ -22,7 +24,9 @@ mod quantified;
 #[cfg(feature = "sql")]
 pub mod query;
 mod refuse;
+pub mod results;
 pub mod script;
+pub mod takes;
 
 #[cfg(not(feature = "sql"))]
 mod absent;
@@ -34,11 +38,12 @@ pub use query::service::{Running, Service};
 
 pub use dml::{Source, Target};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::op::tuple::Write;
 use crate::store::database::{Database, Read};
 use crate::store::tx::Ticket;
 use crate::value::{ColumnType, UNLIMITED, Value};
+use crate::wire::msgpack::Reader;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +92,26 @@ pub struct Page {
     pub rows: Vec<u8>,
     /// Whether no rows follow.
     pub last: bool,
+}
+
+impl Page {
+    /// Lets go of the rows behind the first `rows`; where there are so many, no rows follow.
+    ///
+    /// # Errors
+    /// `Internal` for a page that is not as it says.
+    pub fn cut(&mut self, rows: usize) -> Result<()> {
+        if self.count < rows {
+            return Ok(());
+        }
+        let mut reader = Reader::new(&self.rows);
+        for _row in 0..rows {
+            reader.bin().map_err(|error| Error::new(Kind::Internal, error.message))?;
+        }
+        let bytes = reader.position();
+        self.rows.truncate(bytes);
+        (self.count, self.last) = (rows, true);
+        Ok(())
+    }
 }
 
 /// What a change comes to.

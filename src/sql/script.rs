@@ -1,7 +1,7 @@
-//! Several statements, one after the other: a script, or one statement with several rows of parameters.
+//! Several statements, one after the other.
 
+use super::Service;
 use super::exec::{Answer, Execution, Options};
-use super::{Argument, Service};
 use crate::error::{Error, Kind, Result};
 use crate::op::ddl::{self, Class, Statement};
 use crate::store::engine::Engine;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A script of statements, which may open and end transactions of its own.
+/// A script of statements, which may open and end transactions of its own unless it runs in one.
 #[derive(Debug)]
 pub struct Script {
     statements: VecDeque<Statement>,
@@ -21,25 +21,56 @@ pub struct Script {
     transaction: Option<TxId>,
 }
 
+/// How far a script has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// Its statement waits.
+    Waits,
+    /// Its statement has run.
+    Answered(Answer),
+    /// All statements have run.
+    Ended,
+}
+
 impl Script {
     /// The statements of a text; all of it parses, or none is run.
     ///
     /// # Errors
     /// `SqlParse`.
     pub fn new(text: &str, options: Options) -> Result<Self> {
-        Ok(Self { statements: ddl::parse_script(text)?.into(), options, current: None, transaction: None })
+        Ok(Self::of(ddl::parse_script(text)?, options))
     }
 
-    /// Goes on. `None`: it waits, and `ticket` will be woken.
+    /// A script of these statements.
+    pub fn of(statements: Vec<Statement>, options: Options) -> Self {
+        Self { statements: statements.into(), options, current: None, transaction: None }
+    }
+
+    /// Runs to the end. `None`: it waits, and `ticket` will be woken.
     ///
     /// # Errors
-    /// That of the first statement that fails; a transaction the script has open is rolled back.
+    /// As [`Self::advance`].
     pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<()>> {
-        let ended = self.run(service, engine, ticket);
-        if matches!(ended, Ok(Some(())) | Err(_)) {
+        loop {
+            match self.advance(service, engine, ticket)? {
+                Progress::Waits => return Ok(None),
+                // A query of a script has run when its first page is there; nobody reads it.
+                Progress::Answered(_) => {}
+                Progress::Ended => return Ok(Some(())),
+            }
+        }
+    }
+
+    /// Runs the statement at hand. Where it waits, `ticket` will be woken.
+    ///
+    /// # Errors
+    /// That of the statement; a transaction the script has open is rolled back.
+    pub fn advance(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Progress> {
+        let progress = self.run(service, engine, ticket);
+        if matches!(progress, Ok(Progress::Ended) | Err(_)) {
             self.close(engine);
         }
-        ended
+        progress
     }
 
     /// Rolls back what the script has open.
@@ -50,18 +81,16 @@ impl Script {
         }
     }
 
-    fn run(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<()>> {
-        loop {
-            if let Some(current) = &mut self.current {
-                // A query of a script has run when its first page is there; nobody reads it.
-                if current.step(service, engine, ticket)?.is_none() {
-                    return Ok(None);
-                }
-                self.current = None;
-            }
+    /// Whether a statement is left.
+    pub fn has_more(&self) -> bool {
+        !self.statements.is_empty()
+    }
+
+    fn run(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Progress> {
+        if self.current.is_none() {
             let Some(statement) = self.statements.pop_front() else {
                 return match self.transaction {
-                    None => Ok(Some(())),
+                    None => Ok(Progress::Ended),
                     Some(_) => Err(Error::new(
                         Kind::SqlRuntime,
                         "Transaction block doesn't have a COMMIT statement at the end.",
@@ -70,19 +99,30 @@ impl Script {
             };
             if let Statement::Other { class: Class::TransactionControl, what, tokens } = &statement {
                 self.control(what, tokens.len(), engine)?;
-                continue;
+                return Ok(Progress::Answered(Answer::Applied(true)));
             }
             let mut options = self.options.clone();
-            options.transaction = self.transaction;
-            // A script's parameters belong to the first statement that takes some.
+            options.transaction = self.transaction.or(self.options.transaction);
+            // A script's parameters belong to the first statement that takes some. The last one is given all that are
+            // left, and refuses those it has no place for.
             let wanted = statement.parameters();
-            options.arguments.truncate(wanted);
+            if self.has_more() {
+                options.arguments.truncate(wanted);
+            }
             self.options.arguments.drain(..wanted.min(self.options.arguments.len()));
             self.current = Some(Execution::new(&statement, options, service, engine)?);
         }
+        let Some(current) = &mut self.current else { return Ok(Progress::Waits) };
+        let Some(answer) = current.step(service, engine, ticket)? else { return Ok(Progress::Waits) };
+        self.current = None;
+        Ok(Progress::Answered(answer))
     }
 
     fn control(&mut self, what: &str, tokens: usize, engine: &mut Engine) -> Result<()> {
+        if self.options.transaction.is_some() {
+            let text = "Transaction control statements are not supported when autocommit mode is disabled";
+            return Err(Error::new(Kind::SqlTransactionControl, text));
+        }
         match (what, self.transaction) {
             ("START" | "BEGIN", None) => {
                 // START TRANSACTION READ ONLY
@@ -132,55 +172,5 @@ pub fn run_script(
         }
         script = same;
         thread::park_timeout(WAIT);
-    }
-}
-
-/// One change with several rows of parameters.
-#[derive(Debug)]
-pub struct Batch {
-    statement: Statement,
-    rows: VecDeque<Vec<Argument>>,
-    options: Options,
-    current: Option<Execution>,
-    /// The rows changed by each run so far.
-    pub counts: Vec<u64>,
-}
-
-impl Batch {
-    /// A change to be run once for each of `rows`.
-    ///
-    /// # Errors
-    /// `SqlValidation` for what is no change.
-    pub fn new(statement: Statement, rows: Vec<Vec<Argument>>, options: Options) -> Result<Self> {
-        if statement.class() != Class::Dml {
-            return Err(Error::new(
-                Kind::SqlValidation,
-                format!(
-                    "Failed to validate query. Invalid SQL statement type. Expected [DML] but got {}.",
-                    if statement.class() == Class::Ddl { "DDL" } else { "QUERY" }
-                ),
-            ));
-        }
-        Ok(Self { statement, rows: rows.into(), options, current: None, counts: Vec::new() })
-    }
-
-    /// Goes on. `None`: it waits, and `ticket` will be woken. Afterwards `counts` has a count for every row.
-    ///
-    /// # Errors
-    /// That of the first run that fails; `counts` has those before it.
-    pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<()>> {
-        loop {
-            if let Some(current) = &mut self.current {
-                match current.step(service, engine, ticket)? {
-                    None => return Ok(None),
-                    Some(Answer::Count(count)) => self.counts.push(count),
-                    Some(_) => self.counts.push(0),
-                }
-                self.current = None;
-            }
-            let Some(arguments) = self.rows.pop_front() else { return Ok(Some(())) };
-            let options = Options { arguments, ..self.options.clone() };
-            self.current = Some(Execution::new(&self.statement, options, service, engine)?);
-        }
     }
 }

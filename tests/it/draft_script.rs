@@ -107,7 +107,8 @@ fn put(out: &mut Vec<u8>, token: &str, table: &[u8]) {
     }
 }
 
-fn text(bytes: &[u8], table: &[u8]) -> String {
+/// Bytes as a text.
+pub fn text(bytes: &[u8], table: &[u8]) -> String {
     let mut reader = Reader::new(bytes);
     let mut tokens = Vec::new();
     while !reader.is_empty() {

@@ -51,11 +51,8 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-const SQL_EXEC: i64 = 50;
-const SQL_PAGE: i64 = 51;
-const SQL_SCRIPT: i64 = 56;
-const SQL_META: i64 = 57;
-const SQL_BATCH: i64 = 63;
+/// Operations that run statements, which other threads do.
+const STATEMENTS: &[i64] = &[34, 35, 36, 46, 50, 51, 56, 57, 58, 63];
 
 /// A decoded error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,9 +119,9 @@ impl World {
         let flow = self.run(client, frame);
         self.settle();
         let mut reader = Reader::new(frame);
-        if let (Ok(SQL_EXEC | SQL_PAGE | SQL_SCRIPT | SQL_META | SQL_BATCH), Ok(request)) = (reader.i64(), reader.i64())
+        if let (Ok(op), Ok(request)) = (reader.i64(), reader.i64())
+            && STATEMENTS.contains(&op)
         {
-            // Statements run on other threads.
             let waits = |c: &Client| c.replies.len() == before && c.parked.iter().any(|(id, _)| *id == request);
             while waits(&self.clients[client]) {
                 // One that waits for a lock waits for what the test does next.

@@ -27,6 +27,7 @@ mod ga_tuples;
 mod ga_typed_client;
 mod history;
 mod import_export;
+mod jdbc;
 mod kill;
 mod lanes;
 mod live_schema;

@@ -5,7 +5,8 @@ use super::arrays::ColumnBuilder;
 use super::scan::{Snapshot, external};
 use super::types;
 use crate::config::PARTITIONS;
-use crate::store::catalog::{Catalog, PUBLIC, Table};
+use crate::sql::metadata::{SYSTEM, key_columns, schemas};
+use crate::store::catalog::{Catalog, Table};
 use crate::value::{ColumnType, UNLIMITED, Value};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -14,11 +15,8 @@ use datafusion::common::Result;
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The schema of the views.
-pub const SYSTEM: &str = "SYSTEM";
 /// The length that texts of views have.
 const TEXT: ColumnType = ColumnType::String { length: 65_536 };
 const INT: ColumnType = ColumnType::Int32;
@@ -169,15 +167,8 @@ fn text(v: &str) -> Value<'static> {
     Value::Str(v.to_owned().into())
 }
 
-fn schemas(catalog: &Catalog) -> BTreeSet<Arc<str>> {
-    let of_tables = catalog.tables().map(|table| Arc::clone(&table.schema_name));
-    of_tables.chain([PUBLIC.into(), SYSTEM.into()]).collect()
-}
-
 fn key(table: &Table) -> String {
-    let schema = table.newest();
-    let names = schema.key.iter().filter_map(|&i| schema.columns.get(i)).map(|c| &*c.name);
-    names.collect::<Vec<_>>().join(", ")
+    key_columns(table).collect::<Vec<_>>().join(", ")
 }
 
 fn colocation(table: &Table) -> String {
@@ -231,6 +222,11 @@ fn columns(table: &Arc<Table>) -> Vec<Row> {
         ]
     };
     table.newest().columns.iter().enumerate().map(row).collect()
+}
+
+/// Every view: its name, and its columns with their types.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [(&'static str, ColumnType)])> {
+    VIEWS.iter().map(|view| (view.name, view.columns))
 }
 
 impl View {

@@ -198,8 +198,8 @@ impl Ga {
             Opcode::SchemasGet => tables::schemas(reader, engine.catalog(), out)?,
 
             Opcode::TxBegin => self.resources.begin(reader, engine, out)?,
-            Opcode::TxCommit => self.resources.commit(reader, engine)?,
-            Opcode::TxRollback => self.resources.rollback(reader, engine)?,
+            Opcode::TxCommit => self.resources.commit(reader.i64()?, engine)?,
+            Opcode::TxRollback => self.resources.rollback(reader.i64()?, engine)?,
 
             Opcode::ClusterGetNodes => cluster::put_nodes(out, &self.identity, self.address),
             Opcode::PartitionAssignmentGet => {
@@ -209,9 +209,10 @@ impl Ga {
                 cluster::primary_replicas(reader, engine.catalog(), &self.identity, self.address, out)?;
             }
 
-            Opcode::JdbcExecBatch | Opcode::JdbcPreparedBatch => sql::jdbc::refuse(true, out),
             Opcode::JdbcExec
             | Opcode::JdbcNext
+            | Opcode::JdbcExecBatch
+            | Opcode::JdbcPreparedBatch
             | Opcode::JdbcCursorClose
             | Opcode::JdbcTableMeta
             | Opcode::JdbcColumnMeta
@@ -220,7 +221,10 @@ impl Ga {
             | Opcode::JdbcConnect
             | Opcode::JdbcTxFinish
             | Opcode::JdbcMoreResults
-            | Opcode::JdbcCancel => sql::jdbc::refuse(false, out),
+            | Opcode::JdbcCancel => {
+                let Self { statements, resources, .. } = self;
+                return sql::jdbc::run(op, statements, reader, engine, resources, ticket, out).map(Step::of);
+            }
 
             Opcode::ComputeExecute
             | Opcode::ComputeExecuteColocated

@@ -47,6 +47,15 @@ impl Resources {
                 ));
             }
         };
+        out.put_int(self.open(read_only, timeout, engine)?);
+        Ok(())
+    }
+
+    /// Begins a transaction; its id.
+    ///
+    /// # Errors
+    /// `LimitExceeded` if the connection holds too many.
+    pub fn open(&mut self, read_only: bool, timeout: Option<Duration>, engine: &mut Engine) -> Result<i64> {
         if self.open.len() >= engine.limits.resources {
             return Err(Error::new(
                 Kind::LimitExceeded,
@@ -55,8 +64,12 @@ impl Resources {
         }
         let id = self.next_id();
         self.open.insert(id, Held { tx: engine.begin(read_only, timeout), read_only });
-        out.put_int(id);
-        Ok(())
+        Ok(id)
+    }
+
+    /// Whether an id was ever given out.
+    pub fn was_given(&self, id: i64) -> bool {
+        (1..=self.last).contains(&id)
     }
 
     /// The next id, for a transaction or whatever else the connection holds.
@@ -70,8 +83,7 @@ impl Resources {
     /// # Errors
     /// `ResourceNotFound`; `TransactionTimedOut` or `TransactionFinished` if it was rolled back before;
     /// `IncompatibleSchema` and faults of the store. The transaction is over in every case.
-    pub fn commit(&mut self, reader: &mut Reader<'_>, engine: &mut Engine) -> Result<()> {
-        let id = reader.i64()?;
+    pub fn commit(&mut self, id: i64, engine: &mut Engine) -> Result<()> {
         let Held { tx, read_only } = self.open.remove(&id).ok_or_else(|| not_found(id))?;
         if read_only {
             engine.rollback(tx);
@@ -88,8 +100,7 @@ impl Resources {
     ///
     /// # Errors
     /// `ResourceNotFound`.
-    pub fn rollback(&mut self, reader: &mut Reader<'_>, engine: &mut Engine) -> Result<()> {
-        let id = reader.i64()?;
+    pub fn rollback(&mut self, id: i64, engine: &mut Engine) -> Result<()> {
         let held = self.open.remove(&id).ok_or_else(|| not_found(id))?;
         engine.rollback(held.tx);
         Ok(())

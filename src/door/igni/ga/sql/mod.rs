@@ -12,15 +12,18 @@ use super::error::put_counts;
 use super::request::{optional_text, transaction};
 use super::transactions::Resources;
 use crate::error::{Error, Kind, Result};
-use crate::op::ddl::{self, Class, Statement};
+use crate::op::ddl::Class;
+use crate::sql::batch::Batch;
 use crate::sql::exec::{Answer, Execution};
-use crate::sql::script::{Batch, Script};
-use crate::sql::{Page, ResultColumn, Running, Service};
+use crate::sql::results::{Outcome, Rest};
+use crate::sql::script::Script;
+use crate::sql::takes::{Takes, only};
+use crate::sql::{Page, ResultColumn, Service};
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use crate::value::ColumnType;
 use crate::wire::msgpack::{Reader, Write};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// The SQL of one connection.
@@ -28,7 +31,9 @@ use std::sync::Arc;
 pub struct Statements {
     service: Arc<Service>,
     running: HashMap<i64, Run>,
-    cursors: HashMap<i64, Running>,
+    cursors: HashMap<i64, Cursor>,
+    /// What JDBC connections over this one have.
+    jdbc: HashMap<i64, jdbc::Context>,
     /// The counts before the failure of the batch that just failed.
     failed_batch: Option<Vec<u64>>,
 }
@@ -39,14 +44,32 @@ enum Run {
     One(Box<Execution>),
     Script(Box<Script>),
     Batch(Box<Batch>),
+    Jdbc(Box<jdbc::Call>),
     /// The client has called it off.
     Cancelled,
+}
+
+/// A result whose client may ask for more.
+#[derive(Debug, Default)]
+struct Cursor {
+    /// Its rows that are still to come.
+    rest: Option<Rest>,
+    /// The results behind it.
+    following: VecDeque<Result<Outcome>>,
+}
+
+impl Cursor {
+    /// How many queries it keeps; at least 1, for it takes a place itself.
+    fn weight(&self) -> usize {
+        let following = self.following.iter().filter(|outcome| outcome.as_ref().is_ok_and(Outcome::is_open)).count();
+        (usize::from(self.rest.is_some()) + following).max(1)
+    }
 }
 
 impl Statements {
     /// No statements yet; they will run on `service`.
     pub fn new(service: Arc<Service>) -> Self {
-        Self { service, running: HashMap::new(), cursors: HashMap::new(), failed_batch: None }
+        Self { service, running: HashMap::new(), cursors: HashMap::new(), jdbc: HashMap::new(), failed_batch: None }
     }
 
     /// Runs one statement. `false`: it waits.
@@ -66,7 +89,7 @@ impl Statements {
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
-                let statement = only(ddl::parse_script(head.text)?)?;
+                let statement = only(head.text)?;
                 let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
                 Box::new(Execution::new(&statement, head.options(arguments, transaction), &self.service, engine)?)
             }
@@ -79,7 +102,11 @@ impl Statements {
             Answer::Applied(applied) => put_answer(out, None, &[], None, applied, -1),
             Answer::Count(count) => put_answer(out, None, &[], None, false, i64::try_from(count).unwrap_or(i64::MAX)),
             Answer::Rows { columns, page, rest } => {
-                let cursor = rest.map(|running| self.open(running, resources, engine)).transpose()?;
+                let cursor = rest.map(|running| {
+                    let cursor = Cursor { rest: Some(Rest::of(running)), following: VecDeque::new() };
+                    self.open(cursor, resources, engine)
+                });
+                let cursor = cursor.transpose()?;
                 put_answer(out, cursor, &columns, Some(&page), false, -1);
             }
         }
@@ -124,9 +151,10 @@ impl Statements {
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let rows = request::batch(reader)?;
-                let statement = only(ddl::parse_script(head.text)?)?;
                 let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
-                Box::new(Batch::new(statement, rows, head.options(Vec::new(), transaction))?)
+                let options = head.options(Vec::new(), transaction);
+                let batch = only(head.text).and_then(|one| Batch::new(one, Takes::Changes, rows, options));
+                Box::new(batch.inspect_err(|_| self.failed_batch = Some(Vec::new()))?)
             }
         };
         match run.step(&self.service, engine, ticket) {
@@ -168,10 +196,14 @@ impl Statements {
 
     /// The next page of a cursor. `None`: it waits.
     fn fetch(&mut self, id: i64, ticket: Ticket) -> Result<Option<Page>> {
-        let running = self.cursors.get_mut(&id).ok_or_else(|| super::transactions::not_found(id))?;
-        let Some(page) = running.page(ticket) else { return Ok(None) };
+        let cursor = self.cursors.get_mut(&id).ok_or_else(|| super::transactions::not_found(id))?;
+        let page = match &mut cursor.rest {
+            Some(rest) => rest.page(ticket),
+            None => Some(Ok(Page { last: true, ..Page::default() })),
+        };
+        let Some(page) = page else { return Ok(None) };
         if page.as_ref().map_or(true, |page| page.last) {
-            self.cursors.remove(&id);
+            self.close_rows(id);
         }
         page.map(Some)
     }
@@ -182,17 +214,27 @@ impl Statements {
         Ok(())
     }
 
+    /// Ends a cursor's rows; it stays if there are results behind it.
+    fn close_rows(&mut self, id: i64) {
+        if let Some(cursor) = self.cursors.get_mut(&id) {
+            cursor.rest = None;
+            if cursor.following.is_empty() {
+                self.cursors.remove(&id);
+            }
+        }
+    }
+
     /// Calls a request off; one that has ended, or never was, is fine.
     pub fn cancel(&mut self, reader: &mut Reader<'_>, engine: &mut Engine, connection: u64) -> Result<()> {
-        let request = reader.i64()?;
-        if let Some(run) = self.running.get_mut(&request) {
-            if let Run::Script(script) = run {
-                script.close(engine);
-            }
-            *run = Run::Cancelled;
-            engine.wake(Ticket { connection, request });
-        }
+        self.call_off(Ticket { connection, request: reader.i64()? }, engine);
         Ok(())
+    }
+
+    fn call_off(&mut self, ticket: Ticket, engine: &mut Engine) {
+        if let Some(run) = self.running.get_mut(&ticket.request) {
+            std::mem::replace(run, Run::Cancelled).close(engine);
+            engine.wake(ticket);
+        }
     }
 
     /// Describes the result of a statement that it does not run. The Python client asks for it after every statement
@@ -212,7 +254,7 @@ impl Statements {
                 let transaction = transaction(reader)?;
                 // Verbatim, unlike the schema of other requests.
                 let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
-                let statement = only(ddl::parse_script(reader.str()?)?)?;
+                let statement = only(reader.str()?)?;
                 let outcome = match statement.class() {
                     Class::Dml => Some(("ROWCOUNT", ColumnType::Int64)),
                     Class::Ddl => Some(("APPLIED", ColumnType::Boolean)),
@@ -254,9 +296,7 @@ impl Statements {
     /// The connection is gone: everything ends.
     pub fn close(&mut self, engine: &mut Engine) {
         for (_, run) in self.running.drain() {
-            if let Run::Script(mut script) = run {
-                script.close(engine);
-            }
+            run.close(engine);
         }
         self.cursors.clear();
     }
@@ -270,25 +310,46 @@ impl Statements {
         Err(Error::new(Kind::LimitExceeded, format!("The connection runs {limit} statements, which is the limit")))
     }
 
-    fn open(&mut self, running: Running, resources: &mut Resources, engine: &Engine) -> Result<i64> {
-        let limit = engine.limits.resources;
-        if self.cursors.len() >= limit {
-            return Err(Error::new(
-                Kind::LimitExceeded,
-                format!("The connection holds {limit} open cursors, which is the limit"),
-            ));
+    /// How many more cursors the connection may hold.
+    fn cursors_left(&self, engine: &Engine) -> usize {
+        let held: usize = self.cursors.values().map(Cursor::weight).sum();
+        let coming: usize = self.running.values().map(Run::open).sum();
+        engine.limits.resources.saturating_sub(held + coming)
+    }
+
+    fn check_cursors(&self, engine: &Engine) -> Result<()> {
+        if self.cursors_left(engine) > 0 {
+            return Ok(());
         }
+        let limit = engine.limits.resources;
+        let text = format!("The connection holds {limit} open cursors, which is the limit");
+        Err(Error::new(Kind::LimitExceeded, text))
+    }
+
+    fn open(&mut self, cursor: Cursor, resources: &mut Resources, engine: &Engine) -> Result<i64> {
+        self.check_cursors(engine)?;
         let id = resources.next_id();
-        self.cursors.insert(id, running);
+        self.cursors.insert(id, cursor);
         Ok(id)
     }
 }
 
-fn only(mut statements: Vec<Statement>) -> Result<Statement> {
-    match (statements.pop(), statements.len()) {
-        (Some(statement), 0) => Ok(statement),
-        (None, _) => Err(Error::new(Kind::SqlParse, "Failed to parse query: Not a statement")),
-        _ => Err(Error::new(Kind::SqlValidation, "Multiple statements are not allowed.")),
+impl Run {
+    /// Gives back what it has begun.
+    fn close(self, engine: &mut Engine) {
+        match self {
+            Self::Script(mut script) => script.close(engine),
+            Self::Jdbc(call) => call.close(engine),
+            Self::One(_) | Self::Batch(_) | Self::Cancelled => {}
+        }
+    }
+
+    /// How many of its results have rows to come.
+    fn open(&self) -> usize {
+        match self {
+            Self::Jdbc(call) => call.open(),
+            Self::One(_) | Self::Script(_) | Self::Batch(_) | Self::Cancelled => 0,
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl<'a> Head<'a> {
                 Error::new(Kind::InvalidArgument, format!("A page has 1 to {SQL_PAGE_ROWS_MAX} rows, not {n}"))
             })?,
         };
-        let timeout = timeout.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0).map(Duration::from_millis);
+        let timeout = timeout.and_then(duration);
         Ok(Self { schema, page_rows, timeout, text })
     }
 
@@ -59,6 +59,11 @@ impl<'a> Head<'a> {
             arguments,
         }
     }
+}
+
+/// A time in milliseconds; none for 0.
+pub(super) fn duration(ms: i64) -> Option<Duration> {
+    u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
 fn optional_int(reader: &mut Reader<'_>) -> Result<Option<i64>> {
@@ -89,6 +94,16 @@ pub(super) fn batch(reader: &mut Reader<'_>) -> Result<Vec<Vec<Argument>>> {
         return Ok(Vec::new());
     }
     let width = checked(reader.i64()?)?;
+    let count = batch_count(reader)?;
+    let _more = reader.bool()?;
+    (0..count).map(|_| typed_values(reader.bin()?, width)).collect()
+}
+
+/// Reads how many runs a batch has.
+///
+/// # Errors
+/// `LimitExceeded` beyond [`BATCH_ROWS_MAX`].
+pub(super) fn batch_count(reader: &mut Reader<'_>) -> Result<usize> {
     let count = reader.count(1)?;
     if count > BATCH_ROWS_MAX {
         return Err(Error::new(
@@ -96,8 +111,7 @@ pub(super) fn batch(reader: &mut Reader<'_>) -> Result<Vec<Vec<Argument>>> {
             format!("The batch has {count} rows, the limit is {BATCH_ROWS_MAX}"),
         ));
     }
-    let _more = reader.bool()?;
-    (0..count).map(|_| typed_values(reader.bin()?, width)).collect()
+    Ok(count)
 }
 
 fn checked(count: i64) -> Result<usize> {

@@ -1,0 +1,78 @@
+//! Changes that are run one after the other and only counted: one statement with several rows of parameters, or several
+//! statements.
+
+use super::exec::{Answer, Execution, Options};
+use super::takes::Takes;
+use super::{Argument, Service};
+use crate::error::{Error, Kind, Result};
+use crate::op::ddl::Statement;
+use crate::store::engine::Engine;
+use crate::store::tx::Ticket;
+use std::collections::VecDeque;
+
+/// A batch that is being run.
+#[derive(Debug)]
+pub struct Batch {
+    takes: Takes,
+    /// What the next runs without a text of their own are of.
+    statement: Option<Statement>,
+    runs: VecDeque<Run>,
+    options: Options,
+    current: Option<Execution>,
+    /// The rows changed by each run so far.
+    pub counts: Vec<u64>,
+}
+
+/// One run of a batch.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Its text, parsed when its turn comes; none for the statement of the run before it.
+    pub text: Option<Box<str>>,
+    /// Its parameters.
+    pub arguments: Vec<Argument>,
+}
+
+impl Batch {
+    /// A statement to be run once for each of `rows`.
+    ///
+    /// # Errors
+    /// `SqlValidation` for what `takes` does not take.
+    pub fn new(statement: Statement, takes: Takes, rows: Vec<Vec<Argument>>, options: Options) -> Result<Self> {
+        takes.check(statement.class())?;
+        let runs = rows.into_iter().map(|arguments| Run { text: None, arguments }).collect();
+        Ok(Self { takes, statement: Some(statement), runs, options, current: None, counts: Vec::new() })
+    }
+
+    /// Statements of their own.
+    pub fn of(runs: Vec<Run>, takes: Takes, options: Options) -> Self {
+        Self { takes, statement: None, runs: runs.into(), options, current: None, counts: Vec::new() }
+    }
+
+    /// Goes on. `None`: it waits, and `ticket` will be woken. Afterwards `counts` has a count for every run.
+    ///
+    /// # Errors
+    /// That of the first run that fails; `counts` has those before it.
+    pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<()>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                match current.step(service, engine, ticket)? {
+                    None => return Ok(None),
+                    Some(Answer::Count(count)) => self.counts.push(count),
+                    Some(_) => self.counts.push(0),
+                }
+                self.current = None;
+            }
+            let Some(Run { text, arguments }) = self.runs.pop_front() else { return Ok(Some(())) };
+            if let Some(text) = text {
+                let statement = super::takes::only(&text)?;
+                self.takes.check(statement.class())?;
+                self.statement = Some(statement);
+            }
+            let Some(statement) = &self.statement else {
+                return Err(Error::new(Kind::Internal, "a batch without a statement"));
+            };
+            let options = Options { arguments, ..self.options.clone() };
+            self.current = Some(Execution::new(statement, options, service, engine)?);
+        }
+    }
+}
