@@ -14,7 +14,15 @@ fuzz_target!(|data: &[u8]| {
     assert!(session.established());
     out.sent(out.len());
     for frame in flint_fuzz::frames(data) {
-        assert_eq!(session.frame(&mut engine, frame, &mut out), Flow::Continue);
+        match session.frame(&mut engine, frame, &mut out) {
+            Flow::Continue => {}
+            // A statement runs on another thread, and nobody wakes it here.
+            Flow::Park => {
+                assert!(out.is_empty());
+                continue;
+            }
+            Flow::Close => panic!("the connection was closed"),
+        }
         let answer = out.sendable(u64::MAX).to_vec();
         out.sent(answer.len());
         let (length, payload) = answer.split_first_chunk::<4>().expect("an answer");

@@ -1,14 +1,19 @@
-//! What there is, by name patterns: the tables, views, columns, keys and schemas that drivers show.
+//! What drivers show: the tables, views, columns, keys and schemas there are, by name patterns, and what is told of types.
 //!
 //! A pattern is one of SQL's LIKE: `%` stands for any text, `_` for one character, and a backslash before either for
 //! itself. No pattern is `%`.
 
-use crate::config::NAME_PATTERN_BYTES_MAX;
+use crate::config::{DECIMAL_SCALE_MAX, NAME_PATTERN_BYTES_MAX};
 use crate::error::{Error, Kind, Result};
 use crate::store::catalog::{Catalog, PUBLIC, Table};
-use crate::value::ColumnType;
+use crate::value::{ColumnType, UNLIMITED};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Precision and scale of a type that has none.
+pub const UNDEFINED_PRECISION: i64 = -1;
+/// As for the precision.
+pub const UNDEFINED_SCALE: i64 = i32::MIN as i64;
 
 /// The schema of the system views.
 pub const SYSTEM: &str = "SYSTEM";
@@ -68,6 +73,11 @@ impl RelationKind {
             Self::Table => "TABLE",
             Self::View => "VIEW",
         }
+    }
+
+    /// Whether it is among those asked for; no list asks for all.
+    pub fn is_asked_for(self, names: Option<&[&str]>) -> bool {
+        names.is_none_or(|names| names.iter().any(|name| *name == "%" || *name == self.name()))
     }
 }
 
@@ -196,16 +206,46 @@ pub fn keys<'a>(catalog: &'a Catalog, schema: &'a Pattern, table: &'a Pattern) -
     })
 }
 
-/// Schemas, by name: the two there always are, and those that have tables.
+/// Schemas, by name: the two there always are, those that were made, and those that have tables.
 pub fn schemas(catalog: &Catalog) -> BTreeSet<Arc<str>> {
     let of_tables = catalog.tables().map(|table| Arc::clone(&table.schema_name));
-    of_tables.chain([PUBLIC.into(), SYSTEM.into()]).collect()
+    let made = catalog.objects().schemas().map(|(name, _)| Arc::clone(name));
+    of_tables.chain(made).chain([PUBLIC.into(), SYSTEM.into()]).collect()
 }
 
 /// The key columns of a table, in key order.
 pub fn key_columns(table: &Table) -> impl Iterator<Item = Arc<str>> + '_ {
     let schema = table.newest();
     schema.key.iter().filter_map(|&place| schema.columns.get(place)).map(|column| column.name.as_ref().into())
+}
+
+/// Precision and scale that a real node tells of a column of this type.
+pub fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
+    let length = |n: u32| if n == UNLIMITED { UNDEFINED_PRECISION } else { n.into() };
+    match ty {
+        None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => {
+            (UNDEFINED_PRECISION, UNDEFINED_SCALE)
+        }
+        Some(ColumnType::Boolean) => (1, UNDEFINED_SCALE),
+        Some(ColumnType::Int8) => (3, 0),
+        Some(ColumnType::Int16) => (5, 0),
+        Some(ColumnType::Int32) => (10, 0),
+        Some(ColumnType::Int64) => (19, 0),
+        Some(ColumnType::Float) => (7, UNDEFINED_SCALE),
+        Some(ColumnType::Double) => (15, UNDEFINED_SCALE),
+        Some(ColumnType::Decimal { precision, scale }) => {
+            let limited = |n: u32| i64::from(n.min(DECIMAL_SCALE_MAX));
+            (limited(precision), limited(scale))
+        }
+        Some(ColumnType::Number { precision }) => (precision.min(DECIMAL_SCALE_MAX).into(), 0),
+        Some(ColumnType::Date) => (0, UNDEFINED_SCALE),
+        Some(
+            ColumnType::Time { precision } | ColumnType::Datetime { precision } | ColumnType::Timestamp { precision },
+        ) => (precision.into(), UNDEFINED_SCALE),
+        Some(ColumnType::String { length: n } | ColumnType::Bytes { length: n } | ColumnType::Bitmask { bits: n }) => {
+            (length(n), UNDEFINED_SCALE)
+        }
+    }
 }
 
 type View = (&'static str, &'static [(&'static str, ColumnType)]);

@@ -59,6 +59,15 @@ pub struct Argument {
     pub value: Value<'static>,
 }
 
+/// The type of a decimal parameter of so many digits: at least DECIMAL(28, 6), which is what a client of Ignite 3.1.0 is
+/// told of one.
+pub fn decimal_argument(digits: u32, scale: i32) -> ColumnType {
+    let own = u32::try_from(scale).unwrap_or(0);
+    let digits = digits.saturating_add(scale.min(0).unsigned_abs());
+    let scale = own.max(6);
+    ColumnType::Decimal { precision: digits.saturating_add(scale - own).max(scale + 1).max(28), scale }
+}
+
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultColumn {

@@ -28,6 +28,7 @@ mod ga_typed_client;
 mod history;
 mod import_export;
 mod jdbc;
+mod jdbc_draft;
 mod kill;
 mod lanes;
 mod live_schema;

@@ -119,7 +119,7 @@ impl Session {
             Ok(request) => match self.admit(&request) {
                 Ok(()) => {
                     out.frame(handshake::accept_draft);
-                    self.state = State::Draft(Draft::new(self.id));
+                    self.state = State::Draft(Draft::new(self.id, Arc::clone(&self.services.sql)));
                     Flow::Continue
                 }
                 Err(error) => self.refuse_draft(&error, out),

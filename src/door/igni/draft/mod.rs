@@ -14,11 +14,14 @@ pub mod tuples;
 pub mod types;
 
 use self::opcode::{Form, Opcode};
+use self::sql::Sql;
 use crate::door::{ConnId, Flow, Output};
 use crate::error::{Error, Kind, Result};
+use crate::sql::Service;
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use crate::wire::msgpack::{Reader, Write};
+use std::sync::Arc;
 
 /// The type of an answer; 1 would be a notification, which no client expects.
 const TYPE_RESPONSE: i64 = 0;
@@ -36,6 +39,7 @@ enum Status {
 #[derive(Debug)]
 pub struct Draft {
     connection: ConnId,
+    sql: Sql,
 }
 
 /// What came of a request.
@@ -43,14 +47,14 @@ pub struct Draft {
 pub enum Step {
     /// Its answer is written.
     Answered,
-    /// It waits for a lock and is to be run again from its start.
+    /// It waits, for a lock or a statement, and is to be run again from its start.
     Waits,
 }
 
 impl Draft {
-    /// A connection whose handshake is done.
-    pub fn new(connection: ConnId) -> Self {
-        Self { connection }
+    /// A connection whose handshake is done; its SQL runs on `service`.
+    pub fn new(connection: ConnId, service: Arc<Service>) -> Self {
+        Self { connection, sql: Sql::new(service) }
     }
 
     /// Runs one request.
@@ -99,13 +103,14 @@ impl Draft {
         put_error(NO_REQUEST, error, out);
     }
 
-    /// The connection is gone: what its requests wait for is forgotten.
+    /// The connection is gone: its statements end, and what its requests wait for is forgotten.
     pub fn closed(&mut self, engine: &mut Engine) {
+        self.sql.close(engine);
         engine.forget_waiting(self.connection.0);
     }
 
     fn run(
-        &self,
+        &mut self,
         op: Opcode,
         request: i64,
         reader: &mut Reader<'_>,
@@ -121,7 +126,7 @@ impl Draft {
             Opcode::SchemasGet => tables::schemas(reader, engine, out)?,
             Opcode::Tuple(action, Form::Plain) => return plain::run(action, reader, engine, ticket, out),
             Opcode::Tuple(action, Form::Schemaless) => return schemaless::run(action, reader, engine, ticket, out),
-            Opcode::Sql(_) => sql::refuse(op, out),
+            Opcode::Sql(op) => return self.sql.run(op, reader, engine, ticket, out),
         }
         Ok(Step::Answered)
     }

@@ -63,14 +63,10 @@ pub fn column_type(id: i64, scale: i64, precision: i64) -> Option<ColumnType> {
 pub fn argument_type(id: i64, scale: i64, bytes: usize) -> Option<ColumnType> {
     Some(match column_type(id, scale, 9)? {
         ColumnType::Decimal { .. } => {
-            let own = u32::try_from(scale).unwrap_or(0);
-            let scale = own.max(6);
             // Two bytes of the element are the scale; 5 digits need at least 2 bytes.
             let digits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_sub(2).saturating_mul(5) / 2 + 1;
-            let precision = digits.saturating_add(scale - own).max(scale + 1).max(28);
-            ColumnType::Decimal { precision, scale }
+            crate::sql::decimal_argument(digits, i32::try_from(scale).unwrap_or(0))
         }
-        // What a client of 3.1.0 is told of a parameter: 28 digits, 6 of them behind the point.
         ColumnType::Datetime { .. } => ColumnType::Datetime { precision: 6 },
         ColumnType::Timestamp { .. } => ColumnType::Timestamp { precision: 6 },
         other => other,

@@ -1,13 +1,11 @@
 //! How GA clients read the columns of a result.
 
 use crate::door::igni::ga::schema::type_id;
+use crate::sql::metadata::{UNDEFINED_PRECISION, UNDEFINED_SCALE, precision_and_scale};
 use crate::sql::{Origin, ResultColumn};
-use crate::value::{ColumnType, UNLIMITED};
+use crate::value::ColumnType;
 use crate::wire::msgpack::Write;
 
-/// Precision and scale of a type that has none.
-const UNDEFINED_PRECISION: i64 = -1;
-const UNDEFINED_SCALE: i64 = i32::MIN as i64;
 /// The id of the type of a bare NULL.
 const NULL_TYPE: i64 = 0;
 
@@ -63,34 +61,5 @@ pub(super) fn put_parameters(out: &mut Vec<u8>, parameters: usize) {
         out.put_int(NULL_TYPE);
         out.put_int(UNDEFINED_SCALE);
         out.put_int(UNDEFINED_PRECISION);
-    }
-}
-
-/// Precision and scale that a real node tells of a column of this type.
-pub(super) fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
-    let length = |n: u32| if n == UNLIMITED { UNDEFINED_PRECISION } else { n.into() };
-    match ty {
-        None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => {
-            (UNDEFINED_PRECISION, UNDEFINED_SCALE)
-        }
-        Some(ColumnType::Boolean) => (1, UNDEFINED_SCALE),
-        Some(ColumnType::Int8) => (3, 0),
-        Some(ColumnType::Int16) => (5, 0),
-        Some(ColumnType::Int32) => (10, 0),
-        Some(ColumnType::Int64) => (19, 0),
-        Some(ColumnType::Float) => (7, UNDEFINED_SCALE),
-        Some(ColumnType::Double) => (15, UNDEFINED_SCALE),
-        Some(ColumnType::Decimal { precision, scale }) => {
-            let limited = |n: u32| i64::from(n.min(crate::config::DECIMAL_SCALE_MAX));
-            (limited(precision), limited(scale))
-        }
-        Some(ColumnType::Number { precision }) => (precision.min(crate::config::DECIMAL_SCALE_MAX).into(), 0),
-        Some(ColumnType::Date) => (0, UNDEFINED_SCALE),
-        Some(
-            ColumnType::Time { precision } | ColumnType::Datetime { precision } | ColumnType::Timestamp { precision },
-        ) => (precision.into(), UNDEFINED_SCALE),
-        Some(ColumnType::String { length: n } | ColumnType::Bytes { length: n } | ColumnType::Bitmask { bits: n }) => {
-            (length(n), UNDEFINED_SCALE)
-        }
     }
 }

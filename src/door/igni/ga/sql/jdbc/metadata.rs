@@ -1,10 +1,9 @@
 //! What there is, as a driver's `DatabaseMetaData` shows it.
 
-use super::super::columns::precision_and_scale;
 use super::{Described, put_success};
 use crate::door::igni::ga::request::optional_text;
 use crate::error::{Error, Kind, Result};
-use crate::sql::metadata::{self, Pattern};
+use crate::sql::metadata::{self, Pattern, precision_and_scale};
 use crate::store::engine::Engine;
 use crate::value::ColumnType;
 use crate::wire::msgpack::{Reader, Write};
@@ -19,10 +18,8 @@ pub(super) fn tables(reader: &mut Reader<'_>, engine: &Engine, out: &mut Vec<u8>
             Some((0..count).map(|_| reader.str()).collect::<Result<Vec<_>>>()?)
         }
     };
-    let asked = |kind: metadata::RelationKind| {
-        types.as_ref().is_none_or(|types| types.iter().any(|name| *name == "%" || *name == kind.name()))
-    };
-    let found = metadata::relations(engine.catalog(), &schema, &table).into_iter().filter(|found| asked(found.kind));
+    let found = metadata::relations(engine.catalog(), &schema, &table);
+    let found = found.into_iter().filter(|found| found.kind.is_asked_for(types.as_deref()));
     put_list(out, engine, found, |out, found| {
         put_success(out);
         out.put_str(&found.schema);
@@ -38,8 +35,8 @@ pub(super) fn columns(reader: &mut Reader<'_>, engine: &Engine, out: &mut Vec<u8
     put_list(out, engine, found, |out, found| {
         let (precision, scale) = match found.ty {
             // Not what the columns of a result have.
-            ColumnType::Float => (15, i64::from(i32::MIN)),
-            ColumnType::Boolean | ColumnType::Date => (-1, i64::from(i32::MIN)),
+            ColumnType::Float => (15, metadata::UNDEFINED_SCALE),
+            ColumnType::Boolean | ColumnType::Date => (metadata::UNDEFINED_PRECISION, metadata::UNDEFINED_SCALE),
             ty => precision_and_scale(Some(ty)),
         };
         let origin = Some((&*found.schema, &*found.table, &*found.name));

@@ -15,7 +15,6 @@ mod statement;
 pub use connection::Context;
 
 use super::Statements;
-use super::columns::precision_and_scale;
 use crate::door::igni::ga::error::put_counts;
 use crate::door::igni::ga::opcode::Opcode;
 use crate::door::igni::ga::schema::type_id;
@@ -23,6 +22,7 @@ use crate::door::igni::ga::transactions::Resources;
 use crate::error::{Error, Kind, Result};
 use crate::sql::ResultColumn;
 use crate::sql::batch::Batch;
+use crate::sql::metadata::precision_and_scale;
 use crate::sql::results::Results;
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
