@@ -1,29 +1,29 @@
 //! What stands for the query engine in a build without feature `sql`.
 
+use super::prepared::Texts;
 use super::{Job, Message, Wake};
 use crate::error::{Error, Kind, Result};
 use crate::store::tx::Ticket;
 
 /// Refuses queries.
 #[derive(Debug)]
-pub struct Service;
+pub struct Service {
+    /// The statements of texts that came lately.
+    pub texts: Texts,
+}
 
 impl Service {
     /// A service without an engine.
     pub fn new(_memory: usize, _wake: Wake) -> Self {
-        Self
+        Self { texts: Texts::default() }
     }
 
-    /// Refuses.
+    /// Never: without trees there are no jobs.
     ///
     /// # Errors
-    /// `SqlValidation`, always.
-    pub fn start(&self, _job: Job) -> Result<Running> {
-        Err(Error::new(
-            Kind::SqlValidation,
-            "Failed to validate query. This server was built without its query engine: it runs DDL and statements of one \
-             key. Build it with: cargo build --release --features sql",
-        ))
+    /// None.
+    pub fn start(&self, job: Job) -> Result<Running> {
+        match *job.parsed {}
     }
 }
 
@@ -35,5 +35,52 @@ impl Running {
     /// Never.
     pub fn poll(&mut self, _ticket: Ticket) -> Option<Message> {
         match *self {}
+    }
+}
+
+/// Trees of statements.
+pub mod parse {
+    use super::{Error, Kind, Result};
+    use sqlparser::tokenizer::TokenWithSpan;
+
+    /// There is none.
+    #[derive(Debug, Clone)]
+    pub enum Parsed {}
+
+    /// Refuses.
+    ///
+    /// # Errors
+    /// `SqlValidation`, always.
+    pub fn parse(_tokens: &[TokenWithSpan]) -> Result<Parsed> {
+        Err(Error::new(
+            Kind::SqlValidation,
+            "Failed to validate query. This server was built without its query engine: it runs DDL and statements that \
+             name the whole keys of their rows. Build it with: cargo build --release --features sql",
+        ))
+    }
+}
+
+/// Changes.
+pub(super) mod dml {
+    use super::Result;
+    use super::parse::Parsed;
+    use crate::store::catalog::Catalog;
+
+    /// There is none.
+    #[derive(Debug, Clone)]
+    pub enum Target {}
+
+    /// Never.
+    pub(in crate::sql) fn is_change(parsed: &Parsed) -> bool {
+        match *parsed {}
+    }
+
+    /// Never.
+    pub(in crate::sql) fn change(
+        parsed: &Parsed,
+        _catalog: &Catalog,
+        _schema: &str,
+    ) -> Result<Option<(Parsed, Target)>> {
+        match *parsed {}
     }
 }

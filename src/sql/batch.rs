@@ -2,20 +2,21 @@
 //! statements.
 
 use super::exec::{Answer, Execution, Options};
+use super::prepared::Prepared;
 use super::takes::Takes;
 use super::{Argument, Service};
 use crate::error::{Error, Kind, Result};
-use crate::op::ddl::Statement;
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// A batch that is being run.
 #[derive(Debug)]
 pub struct Batch {
     takes: Takes,
     /// What the next runs without a text of their own are of.
-    statement: Option<Statement>,
+    prepared: Option<Arc<Prepared>>,
     runs: VecDeque<Run>,
     options: Options,
     current: Option<Execution>,
@@ -37,15 +38,15 @@ impl Batch {
     ///
     /// # Errors
     /// `SqlValidation` for what `takes` does not take.
-    pub fn new(statement: Statement, takes: Takes, rows: Vec<Vec<Argument>>, options: Options) -> Result<Self> {
-        takes.check(statement.class())?;
+    pub fn new(prepared: Arc<Prepared>, takes: Takes, rows: Vec<Vec<Argument>>, options: Options) -> Result<Self> {
+        takes.check(prepared.statement().class())?;
         let runs = rows.into_iter().map(|arguments| Run { text: None, arguments }).collect();
-        Ok(Self { takes, statement: Some(statement), runs, options, current: None, counts: Vec::new() })
+        Ok(Self { takes, prepared: Some(prepared), runs, options, current: None, counts: Vec::new() })
     }
 
     /// Statements of their own.
     pub fn of(runs: Vec<Run>, takes: Takes, options: Options) -> Self {
-        Self { takes, statement: None, runs: runs.into(), options, current: None, counts: Vec::new() }
+        Self { takes, prepared: None, runs: runs.into(), options, current: None, counts: Vec::new() }
     }
 
     /// Goes on. `None`: it waits, and `ticket` will be woken. Afterwards `counts` has a count for every run.
@@ -64,15 +65,15 @@ impl Batch {
             }
             let Some(Run { text, arguments }) = self.runs.pop_front() else { return Ok(Some(())) };
             if let Some(text) = text {
-                let statement = super::takes::only(&text)?;
-                self.takes.check(statement.class())?;
-                self.statement = Some(statement);
+                let prepared = service.texts.statement(&text)?;
+                self.takes.check(prepared.statement().class())?;
+                self.prepared = Some(prepared);
             }
-            let Some(statement) = &self.statement else {
+            let Some(prepared) = &self.prepared else {
                 return Err(Error::new(Kind::Internal, "a batch without a statement"));
             };
             let options = Options { arguments, ..self.options.clone() };
-            self.current = Some(Execution::new(statement, options, service, engine)?);
+            self.current = Some(Execution::new(prepared, options, service, engine)?);
         }
     }
 }

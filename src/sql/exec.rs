@@ -1,18 +1,23 @@
 //! One statement, step by step on the event loop.
 
 use super::dml;
-use super::parse::{self, Parsed};
+use super::keyed::{Keyed, What};
+use super::parse::Parsed;
+use super::prepared::Prepared;
 use super::{Argument, Changes, Job, Message, Page, ResultColumn, Running, Service, Work};
 use crate::error::{Error, Kind, Result};
 use crate::op::ddl::{self, Class};
 use crate::op::exec::{Operation, Outcome, Scope, execute};
 use crate::op::tuple::{Action, Reply, Write};
-use crate::store::catalog::PUBLIC;
+use crate::store::catalog::{PUBLIC, Table};
 use crate::store::database::{Database, Read};
 use crate::store::engine::Engine;
+use crate::store::key::Key;
+use crate::store::row::Row;
 use crate::store::tx::{State as TxState, Ticket, TxId, finished};
 use crate::value::Value;
-use sqlparser::tokenizer::TokenWithSpan;
+use smallvec::smallvec;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,40 +67,38 @@ pub enum Answer {
 /// A statement that is being run.
 #[derive(Debug)]
 pub struct Execution {
+    prepared: Arc<Prepared>,
     options: Options,
     state: State,
-    parameters: usize,
+    /// How often it was begun again.
+    tries: u32,
 }
 
 #[derive(Debug)]
 enum State {
-    Ddl(Box<ddl::Statement>),
+    Ddl,
+    /// A statement of known keys, planned for the catalog of this edition.
+    Keyed {
+        keyed: Arc<Keyed>,
+        key: Key,
+        catalog: u64,
+    },
     /// `columns` come before the first page.
     Query {
         running: Running,
         columns: Option<Arc<[ResultColumn]>>,
     },
+    Described(Arc<[ResultColumn]>),
     Describe(Running),
     /// Before a change's query runs, and while it does.
-    Change {
-        source: Arc<Change>,
-        running: Option<Running>,
-        tries: u32,
-    },
+    Change(Option<Running>),
     Apply {
-        source: Arc<Change>,
         table: u32,
         writes: Arc<[Write]>,
         count: u64,
         reads: Vec<Read>,
-        tries: u32,
     },
-}
-
-#[derive(Debug)]
-struct Change {
-    parsed: Parsed,
-    text: Arc<str>,
+    Ended,
 }
 
 impl Execution {
@@ -103,32 +106,9 @@ impl Execution {
     ///
     /// # Errors
     /// `SqlParse`, `SqlValidation`; `SqlRuntime` for DDL in a transaction.
-    pub fn new(statement: &ddl::Statement, options: Options, service: &Service, engine: &mut Engine) -> Result<Self> {
-        let state = match statement {
-            ddl::Statement::Other { class: Class::Query | Class::Dml, tokens, .. } => {
-                let parsed = parse::parse(tokens)?;
-                let text = plan_text(tokens);
-                check_count(options.arguments.len(), parsed.parameters)?;
-                if dml::is_change(&parsed) {
-                    State::Change { source: Arc::new(Change { parsed, text }), running: None, tries: 0 }
-                } else {
-                    let work = Work::Rows { page_rows: options.page_rows };
-                    let job = job(Arc::new(parsed), text, work, &options, engine)?;
-                    State::Query { running: service.start(job)?, columns: None }
-                }
-            }
-            ddl::Statement::Other { class: Class::TransactionControl, .. } => {
-                return Err(control_alone());
-            }
-            statement => {
-                if options.transaction.is_some() {
-                    return Err(Error::new(Kind::SqlRuntime, "DDL doesn't support transactions."));
-                }
-                check_count(options.arguments.len(), 0)?;
-                State::Ddl(Box::new(statement.clone()))
-            }
-        };
-        Ok(Self { options, state, parameters: statement.parameters() })
+    pub fn new(prepared: &Arc<Prepared>, options: Options, service: &Service, engine: &mut Engine) -> Result<Self> {
+        let state = begin(prepared, &options, service, engine)?;
+        Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0 })
     }
 
     /// Begins a query that is not run, for its columns: it answers rows, but none.
@@ -136,23 +116,32 @@ impl Execution {
     /// # Errors
     /// As [`Self::new`].
     pub fn describe(
-        statement: &ddl::Statement,
+        prepared: &Arc<Prepared>,
         schema: &str,
         transaction: Option<TxId>,
         service: &Service,
         engine: &mut Engine,
     ) -> Result<Self> {
-        let ddl::Statement::Other { class: Class::Query, tokens, .. } = statement else { return Err(control_alone()) };
-        let parsed = parse::parse(tokens)?;
-        let arguments = vec![Argument { ty: None, value: Value::Null }; parsed.parameters];
+        if prepared.statement().class() != Class::Query {
+            return Err(control_alone());
+        }
+        let parameters = prepared.statement().parameters();
+        let arguments = vec![Argument { ty: None, value: Value::Null }; parameters];
         let options = Options { schema: schema.to_owned(), page_rows: 1, timeout: None, transaction, arguments };
-        let job = job(Arc::new(parsed), plan_text(tokens), Work::Describe, &options, engine)?;
-        Ok(Self { options, state: State::Describe(service.start(job)?), parameters: statement.parameters() })
+        let keyed = prepared.keyed(engine.catalog(), schema);
+        let state = match keyed.as_ref().and_then(|keyed| keyed.columns()) {
+            Some(columns) => State::Described(Arc::clone(columns)),
+            None => {
+                let job = job(Arc::clone(prepared.parsed()?), prepared, Work::Describe, &options, engine)?;
+                State::Describe(service.start(job)?)
+            }
+        };
+        Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0 })
     }
 
     /// How many parameters the statement has.
     pub fn parameters(&self) -> usize {
-        self.parameters
+        self.prepared.statement().parameters()
     }
 
     /// Goes on. `None`: it waits, and `ticket` will be woken.
@@ -173,17 +162,23 @@ impl Execution {
     fn go_on(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<Answer>> {
         loop {
             match &mut self.state {
-                State::Ddl(statement) => {
-                    return ddl::run(engine, statement, &self.options.schema)
+                State::Ddl => {
+                    return ddl::run(engine, self.prepared.statement(), &self.options.schema)
                         .map(|applied| Some(Answer::Applied(applied)));
                 }
+                State::Keyed { keyed, key, catalog } if *catalog == engine.catalog().edition() => {
+                    let (keyed, key) = (Arc::clone(keyed), key.clone());
+                    return self.keyed(&keyed, key, engine, ticket);
+                }
+                // What it was planned for is gone.
+                State::Keyed { .. } => self.begin_again(service, engine)?,
                 State::Query { running, columns } => match running.poll(ticket) {
                     None => return Ok(None),
                     Some(Message::Reads(reads)) => self.has_read(engine, reads),
                     Some(Message::Columns(found)) => *columns = Some(found),
                     Some(Message::Page(page)) => {
                         let columns = columns.take().unwrap_or_default();
-                        let State::Query { running, .. } = std::mem::replace(&mut self.state, ended()) else {
+                        let State::Query { running, .. } = std::mem::replace(&mut self.state, State::Ended) else {
                             continue;
                         };
                         let rest = (!page.last).then_some(running);
@@ -192,6 +187,10 @@ impl Execution {
                     Some(Message::Failed(error)) => return Err(error),
                     Some(Message::Changes(_)) => return Err(unexpected()),
                 },
+                State::Described(columns) => {
+                    let columns = Arc::clone(columns);
+                    return Ok(Some(Answer::Rows { columns, page: Page::default(), rest: None }));
+                }
                 State::Describe(running) => match running.poll(ticket) {
                     None => return Ok(None),
                     Some(Message::Columns(columns)) => {
@@ -200,53 +199,112 @@ impl Execution {
                     Some(Message::Failed(error)) => return Err(error),
                     Some(_) => return Err(unexpected()),
                 },
-                State::Change { source, running: running @ None, .. } => {
-                    let schema = &self.options.schema;
+                State::Change(running @ None) => {
+                    let parsed = self.prepared.parsed()?;
                     let (query, target) =
-                        dml::change(&source.parsed, engine.catalog(), schema)?.ok_or_else(unexpected)?;
-                    if self.options.transaction.is_some_and(|id| is_read_only(id, engine)) {
-                        let text = "DML cannot be started by using read only transactions.";
-                        return Err(Error::new(Kind::SqlRuntime, text));
-                    }
-                    let job =
-                        job(Arc::new(query), Arc::clone(&source.text), Work::Change(target), &self.options, engine)?;
+                        dml::change(parsed, engine.catalog(), &self.options.schema)?.ok_or_else(unexpected)?;
+                    check_can_write(&self.options, engine)?;
+                    let job = job(Arc::new(query), &self.prepared, Work::Change(target), &self.options, engine)?;
                     *running = Some(service.start(job)?);
                 }
-                State::Change { source, running: Some(running), tries } => match running.poll(ticket) {
+                State::Change(Some(running)) => match running.poll(ticket) {
                     None => return Ok(None),
                     Some(Message::Changes(Changes { table, writes, count, reads })) => {
-                        let (source, tries) = (Arc::clone(source), *tries);
-                        self.state = State::Apply { source, table, writes: writes.into(), count, reads, tries };
+                        self.state = State::Apply { table, writes: writes.into(), count, reads };
                     }
                     Some(Message::Failed(error)) => return Err(error),
                     Some(_) => {}
                 },
-                State::Apply { source, table, writes, count, reads, tries } => {
+                State::Apply { table, writes, count, reads } => {
                     let Some(table) = engine.catalog().table(*table).cloned() else {
                         return Err(Error::new(Kind::SqlValidation, "Failed to validate query. The table was dropped"));
                     };
                     if !reads.iter().all(|read| read.holds(engine.database())) {
-                        if *tries >= TRIES_MAX {
-                            return Err(conflict());
-                        }
-                        self.state = State::Change { source: Arc::clone(source), running: None, tries: *tries + 1 };
+                        self.begin_again(service, engine)?;
                         continue;
                     }
-                    let scope = self.options.transaction.map_or(Scope::Single, Scope::In);
-                    let operation = Operation { table, grow: Vec::new(), action: Action::Change(Arc::clone(writes)) };
-                    let answer = Answer::Count(*count);
-                    match execute(engine, scope, ticket, operation)? {
-                        Outcome::Waits => return Ok(None),
-                        Outcome::Done(Reply::Skipped(places)) if !places.is_empty() => return Err(duplicate_key()),
-                        Outcome::Done(_) => {
-                            let reads = std::mem::take(reads);
-                            self.has_read(engine, reads);
-                            return Ok(Some(answer));
-                        }
-                    }
+                    let action = Action::Change(Arc::clone(writes));
+                    let (count, reads) = (*count, reads.clone());
+                    return self.change(table, action, count, reads, engine, ticket);
                 }
+                State::Ended => return Err(unexpected()),
             }
         }
+    }
+
+    /// Runs a statement of known keys as the table operation that it is.
+    fn keyed(&mut self, keyed: &Arc<Keyed>, key: Key, engine: &mut Engine, ticket: Ticket) -> Result<Option<Answer>> {
+        let table = Arc::clone(&keyed.table);
+        let arguments = &self.options.arguments;
+        match &keyed.what {
+            What::Select { columns, .. } => {
+                let action = Action::Get(smallvec![key]);
+                match self.operate(table, action, engine, ticket)? {
+                    Outcome::Done(Reply::Rows(rows)) => {
+                        let page = keyed.page(rows.first().and_then(Option::as_ref))?;
+                        Ok(Some(Answer::Rows { columns: Arc::clone(columns), page, rest: None }))
+                    }
+                    Outcome::Done(_) => Err(unexpected()),
+                    Outcome::Waits => Ok(None),
+                }
+            }
+            What::Delete { .. } => match self.operate(table, Action::Delete(smallvec![key]), engine, ticket)? {
+                Outcome::Done(Reply::Skipped(missing)) => Ok(Some(Answer::Count(u64::from(missing.is_empty())))),
+                Outcome::Done(_) => Err(unexpected()),
+                Outcome::Waits => Ok(None),
+            },
+            What::Insert { .. } => {
+                let writes = keyed.inserts(arguments, &mut engine.rng)?;
+                let count = writes.len() as u64;
+                self.change(table, Action::Change(writes.into()), count, Vec::new(), engine, ticket)
+            }
+            What::Update { .. } => {
+                // The row is locked by the change that follows within this call, or the call is made again.
+                let row = visible(self.options.transaction, &table, &key, engine)?;
+                let write = row.map(|row| keyed.update(&row, arguments, &mut engine.rng)).transpose()?.flatten();
+                let rows = engine.database().rows(table.id);
+                let span = (Bound::Included(key.clone()), Bound::Included(key));
+                let read = Read { table: table.id, rows, spans: vec![span] };
+                let writes: Arc<[Write]> = write.into_iter().collect();
+                let count = writes.len() as u64;
+                self.change(table, Action::Change(writes), count, vec![read], engine, ticket)
+            }
+        }
+    }
+
+    /// Applies a change. `None`: it waits for a row.
+    fn change(
+        &mut self,
+        table: Arc<Table>,
+        action: Action,
+        count: u64,
+        reads: Vec<Read>,
+        engine: &mut Engine,
+        ticket: Ticket,
+    ) -> Result<Option<Answer>> {
+        match self.operate(table, action, engine, ticket)? {
+            Outcome::Waits => Ok(None),
+            Outcome::Done(Reply::Skipped(places)) if !places.is_empty() => Err(duplicate_key()),
+            Outcome::Done(_) => {
+                self.has_read(engine, reads);
+                Ok(Some(Answer::Count(count)))
+            }
+        }
+    }
+
+    fn operate(&self, table: Arc<Table>, action: Action, engine: &mut Engine, ticket: Ticket) -> Result<Outcome> {
+        let scope = self.options.transaction.map_or(Scope::Single, Scope::In);
+        execute(engine, scope, ticket, Operation { table, grow: Vec::new(), action })
+    }
+
+    /// What the statement has read, or was planned for, has changed.
+    fn begin_again(&mut self, service: &Service, engine: &mut Engine) -> Result<()> {
+        if self.tries >= TRIES_MAX {
+            return Err(conflict());
+        }
+        self.tries += 1;
+        self.state = begin(&self.prepared, &self.options, service, engine)?;
+        Ok(())
     }
 
     /// A transaction depends on what its queries have read.
@@ -257,24 +315,46 @@ impl Execution {
     }
 }
 
-/// What a statement's plan is kept by: its tokens, whatever stood between them.
-fn plan_text(tokens: &[TokenWithSpan]) -> Arc<str> {
-    let mut text = String::new();
-    for token in tokens {
-        // The text of a token tells its kind: names and literals keep their quotes.
-        text.push_str(&token.token.to_string());
-        text.push(' ');
+fn begin(prepared: &Arc<Prepared>, options: &Options, service: &Service, engine: &mut Engine) -> Result<State> {
+    let class = prepared.statement().class();
+    match class {
+        Class::TransactionControl => return Err(control_alone()),
+        Class::Ddl if options.transaction.is_some() => {
+            return Err(Error::new(Kind::SqlRuntime, "DDL doesn't support transactions."));
+        }
+        Class::Ddl => {
+            check_count(options.arguments.len(), 0)?;
+            return Ok(State::Ddl);
+        }
+        Class::Query | Class::Dml => {}
     }
-    text.into()
+    let keyed = prepared.keyed(engine.catalog(), &options.schema);
+    if let Some(keyed) = keyed
+        && prepared.statement().parameters() == options.arguments.len()
+        && let Some(key) = keyed.key(&options.arguments)
+    {
+        if class == Class::Dml {
+            check_can_write(options, engine)?;
+        }
+        return Ok(State::Keyed { keyed, key, catalog: engine.catalog().edition() });
+    }
+    let parsed = prepared.parsed()?;
+    check_count(options.arguments.len(), prepared.statement().parameters())?;
+    if dml::is_change(parsed) {
+        return Ok(State::Change(None));
+    }
+    let work = Work::Rows { page_rows: options.page_rows };
+    let job = job(Arc::clone(parsed), prepared, work, options, engine)?;
+    Ok(State::Query { running: service.start(job)?, columns: None })
 }
 
 /// A query, over what its transaction sees.
-fn job(parsed: Arc<Parsed>, text: Arc<str>, work: Work, options: &Options, engine: &mut Engine) -> Result<Job> {
+fn job(parsed: Arc<Parsed>, prepared: &Prepared, work: Work, options: &Options, engine: &mut Engine) -> Result<Job> {
     let committed = engine.database().clone();
     let snapshot = snapshot(options.transaction, engine)?;
     Ok(Job {
         parsed,
-        text,
+        text: Arc::clone(prepared.plan_text()),
         work,
         schema: options.schema.clone(),
         arguments: options.arguments.clone(),
@@ -284,6 +364,26 @@ fn job(parsed: Arc<Parsed>, text: Arc<str>, work: Work, options: &Options, engin
         write_bytes_max: engine.memory_left(),
         timeout: options.timeout,
     })
+}
+
+/// A row as a statement of this transaction sees it.
+fn visible(transaction: Option<TxId>, table: &Table, key: &Key, engine: &Engine) -> Result<Option<Row>> {
+    let committed = || engine.database().get(table.id, key).cloned();
+    let Some(id) = transaction else { return Ok(committed()) };
+    let tx = engine.transactions.get(id).ok_or_else(|| finished(id))?;
+    tx.check_alive()?;
+    match &tx.state {
+        TxState::ReadWrite(writes) => Ok(writes.rows.get(&(table.id, key.clone())).cloned().unwrap_or_else(committed)),
+        TxState::ReadOnly(db) => Ok(db.get(table.id, key).cloned()),
+        TxState::Dead(error) => Err(error.clone()),
+    }
+}
+
+fn check_can_write(options: &Options, engine: &Engine) -> Result<()> {
+    if options.transaction.is_some_and(|id| is_read_only(id, engine)) {
+        return Err(Error::new(Kind::SqlRuntime, "DML cannot be started by using read only transactions."));
+    }
+    Ok(())
 }
 
 /// What a statement of this transaction sees.
@@ -342,8 +442,4 @@ fn conflict() -> Error {
 
 fn unexpected() -> Error {
     Error::new(Kind::Internal, "a statement of another kind")
-}
-
-fn ended() -> State {
-    State::Ddl(Box::new(ddl::Statement::Other { class: Class::Query, what: String::new(), tokens: Vec::new() }))
 }

@@ -1,9 +1,11 @@
 //! SQL: queries and changes of rows over the database value.
 //!
 //! ```text
-//! text ─► op::ddl (tokens; DDL is run there) ─► parse (tree) ─► dml (what a change reads) ─► exec (steps of a statement)
-//!                                                                       query (feature `sql`) ◄─┘
+//! text ─► op::ddl (tokens; DDL is run there) ─► prepared ─► keyed (a table operation) ───────────────► exec (steps of a
+//!                                                  └─► parse (tree) ─► dml (what a change reads) ─► statement) ─► query
 //! ```
+//!
+//! `parse`, `dml` and `query` are feature `sql`.
 //!
 //! A statement runs in steps on the event loop, as every request does: a step that has to wait leaves its ticket and is
 //! taken up again. Whatever takes time, planning and running a query, happens in `query` on other threads, over a
@@ -13,18 +15,28 @@
 
 pub mod assign;
 pub mod batch;
+#[cfg(feature = "sql")]
 mod calls;
+#[cfg(feature = "sql")]
 mod dml;
 pub mod exec;
+pub mod keyed;
 pub mod metadata;
+#[cfg(feature = "sql")]
 mod names;
+#[cfg(feature = "sql")]
 mod normal;
+#[cfg(feature = "sql")]
 pub mod parse;
+pub mod prepared;
+#[cfg(feature = "sql")]
 mod quantified;
 #[cfg(feature = "sql")]
 pub mod query;
+#[cfg(feature = "sql")]
 mod refuse;
 pub mod results;
+pub mod row;
 pub mod script;
 pub mod takes;
 
@@ -32,11 +44,15 @@ pub mod takes;
 mod absent;
 
 #[cfg(not(feature = "sql"))]
-pub use absent::{Running, Service};
+use absent::dml;
+#[cfg(not(feature = "sql"))]
+pub use absent::{Running, Service, parse};
 #[cfg(feature = "sql")]
 pub use query::service::{Running, Service};
 
-pub use dml::{Source, Target};
+#[cfg(feature = "sql")]
+pub use dml::Source;
+pub use dml::Target;
 
 use crate::error::{Error, Kind, Result};
 use crate::op::tuple::Write;

@@ -4,12 +4,13 @@
 //! node, a change does not depend on that. A statement that fails ends the text; its error is the last result.
 
 use super::exec::{Answer, Options};
+use super::prepared::Texts;
 use super::script::{Progress, Script};
-use super::takes::{Takes, only};
+use super::takes::Takes;
 use super::{Page, ResultColumn, Running, Service};
 use crate::config::SQL_RESULTS_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
-use crate::op::ddl::{self, Class};
+use crate::op::ddl::Class;
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use std::collections::VecDeque;
@@ -57,12 +58,20 @@ impl Results {
     ///
     /// # Errors
     /// `SqlParse`; `SqlValidation` for what is not taken.
-    pub fn new(text: &str, several: bool, takes: Takes, options: Options, rows_max: Option<u64>) -> Result<Self> {
-        let statements = if several { ddl::parse_script(text)? } else { vec![only(text)?] };
+    pub fn new(
+        text: &str,
+        several: bool,
+        takes: Takes,
+        options: Options,
+        rows_max: Option<u64>,
+        texts: &Texts,
+    ) -> Result<Self> {
+        let statements = if several { texts.statements(text)? } else { vec![texts.statement(text)?] };
         if statements.is_empty() {
             return Err(Error::new(Kind::SqlParse, "Failed to parse query: Not a statement"));
         }
-        for statement in &statements {
+        for prepared in &statements {
+            let statement = prepared.statement();
             if !several && statement.class() == Class::TransactionControl && options.transaction.is_none() {
                 return Err(super::exec::control_alone());
             }

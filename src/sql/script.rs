@@ -2,11 +2,13 @@
 
 use super::Service;
 use super::exec::{Answer, Execution, Options};
+use super::prepared::{self, Prepared};
 use crate::error::{Error, Kind, Result};
-use crate::op::ddl::{self, Class, Statement};
+use crate::op::ddl::{Class, Statement};
 use crate::store::engine::Engine;
 use crate::store::tx::{Ticket, TxId};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use std::time::Duration;
 /// A script of statements, which may open and end transactions of its own unless it runs in one.
 #[derive(Debug)]
 pub struct Script {
-    statements: VecDeque<Statement>,
+    statements: VecDeque<Arc<Prepared>>,
     options: Options,
     current: Option<Execution>,
     /// What START TRANSACTION opened.
@@ -38,11 +40,11 @@ impl Script {
     /// # Errors
     /// `SqlParse`.
     pub fn new(text: &str, options: Options) -> Result<Self> {
-        Ok(Self::of(ddl::parse_script(text)?, options))
+        Ok(Self::of(prepared::script(text)?, options))
     }
 
     /// A script of these statements.
-    pub fn of(statements: Vec<Statement>, options: Options) -> Self {
+    pub fn of(statements: Vec<Arc<Prepared>>, options: Options) -> Self {
         Self { statements: statements.into(), options, current: None, transaction: None }
     }
 
@@ -88,7 +90,7 @@ impl Script {
 
     fn run(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Progress> {
         if self.current.is_none() {
-            let Some(statement) = self.statements.pop_front() else {
+            let Some(prepared) = self.statements.pop_front() else {
                 return match self.transaction {
                     None => Ok(Progress::Ended),
                     Some(_) => Err(Error::new(
@@ -97,7 +99,7 @@ impl Script {
                     )),
                 };
             };
-            if let Statement::Other { class: Class::TransactionControl, what, tokens } = &statement {
+            if let Statement::Other { class: Class::TransactionControl, what, tokens } = prepared.statement() {
                 self.control(what, tokens.len(), engine)?;
                 return Ok(Progress::Answered(Answer::Applied(true)));
             }
@@ -105,12 +107,12 @@ impl Script {
             options.transaction = self.transaction.or(self.options.transaction);
             // A script's parameters belong to the first statement that takes some. The last one is given all that are
             // left, and refuses those it has no place for.
-            let wanted = statement.parameters();
+            let wanted = prepared.statement().parameters();
             if self.has_more() {
                 options.arguments.truncate(wanted);
             }
             self.options.arguments.drain(..wanted.min(self.options.arguments.len()));
-            self.current = Some(Execution::new(&statement, options, service, engine)?);
+            self.current = Some(Execution::new(&prepared, options, service, engine)?);
         }
         let Some(current) = &mut self.current else { return Ok(Progress::Waits) };
         let Some(answer) = current.step(service, engine, ticket)? else { return Ok(Progress::Waits) };

@@ -1,7 +1,7 @@
 //! Which statements a request takes.
 
 use crate::error::{Error, Kind, Result};
-use crate::op::ddl::{self, Class, Statement};
+use crate::op::ddl::Class;
 
 /// The statements that a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,19 +42,6 @@ impl Takes {
     }
 }
 
-/// The one statement of a text.
-///
-/// # Errors
-/// `SqlParse`; `SqlValidation` for several.
-pub fn only(text: &str) -> Result<Statement> {
-    let mut statements = ddl::parse_script(text)?;
-    match (statements.pop(), statements.len()) {
-        (Some(statement), 0) => Ok(statement),
-        (None, _) => Err(Error::new(Kind::SqlParse, "Failed to parse query: Not a statement")),
-        _ => Err(Error::new(Kind::SqlValidation, "Multiple statements are not allowed.")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,12 +61,5 @@ mod tests {
         }
         let error = Takes::Rows.check(dml).unwrap_err();
         assert_eq!(error.message, "Invalid SQL statement type. Expected [QUERY, EXPLAIN] but got DML.");
-    }
-
-    #[test]
-    fn there_is_one_statement() {
-        assert_eq!(only("COMMIT;").unwrap().class(), Class::TransactionControl);
-        assert_eq!(only(" ;").unwrap_err().kind, Kind::SqlParse);
-        assert_eq!(only("COMMIT; COMMIT").unwrap_err().message, "Multiple statements are not allowed.");
     }
 }

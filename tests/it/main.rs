@@ -46,5 +46,6 @@ mod shell_terminal;
 mod slow_client;
 #[cfg(feature = "sql")]
 mod sql;
+mod sql_keyed;
 mod support;
 mod tls;

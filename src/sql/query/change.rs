@@ -4,15 +4,13 @@ use super::arrays::value_at;
 use crate::error::{Error, Kind, Result};
 use crate::op::resolve::Resolver;
 use crate::op::tuple::Write;
-use crate::sql::assign::assign;
 use crate::sql::exec::duplicate_key;
+use crate::sql::row;
 use crate::sql::{Source, Target};
-use crate::store::column::{Column, Default};
 use crate::store::database::{Database, ROW_OVERHEAD_BYTES};
 use crate::store::key::Key;
 use crate::store::schema::Schema;
 use crate::value::Value;
-use crate::wire::binary_tuple::Tuple;
 use datafusion::arrow::array::RecordBatch;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -112,23 +110,8 @@ impl<'a> Collector<'a> {
         values: impl Iterator<Item = Value<'static>>,
         skip: &[usize],
     ) -> Result<()> {
-        let mut row: Vec<Option<Value<'static>>> = vec![None; self.schema.columns.len()];
-        for (place, (&column, value)) in columns.iter().zip(values).enumerate() {
-            if skip.contains(&place) {
-                continue;
-            }
-            if let (Some(slot), Some(column)) = (row.get_mut(column), self.schema.columns.get(column)) {
-                *slot = Some(assign(value, column)?);
-            }
-        }
-        let lacks = |(column, value): &(&Arc<Column>, &Option<_>)| {
-            value.is_none() && !column.nullable && column.default == Default::None
-        };
-        if let Some((column, _)) = self.schema.columns.iter().zip(&row).find(lacks) {
-            return Err(Error::new(Kind::SqlConstraint, column.null_refused().message));
-        }
-        let schema = Arc::clone(&self.schema);
-        let tuple = Resolver::new(&schema).tuple(row.into_iter(), &mut self.rng).map_err(constraint)?;
+        let values = values.enumerate().map(|(place, value)| (!skip.contains(&place)).then_some(value));
+        let tuple = row::inserted(&self.schema, columns, values, &mut self.rng)?;
         if !self.written.insert(tuple.key.clone()) {
             return Err(duplicate_key());
         }
@@ -144,22 +127,7 @@ impl<'a> Collector<'a> {
         }
         let table = &self.target.table;
         let Some(row) = self.snapshot.get(table.id, &key) else { return Ok(()) };
-        let row = match table.schema(row.version()) {
-            Some(of) if of.version != self.schema.version => self.schema.widen(row, of),
-            _ => row.clone(),
-        };
-        let old = Tuple::parse(row.tuple(), self.schema.columns.len())?;
-        let mut new = Vec::with_capacity(self.schema.columns.len());
-        for (place, column) in self.schema.columns.iter().enumerate() {
-            new.push(Some(old.value(place, column.ty)?.into_owned()));
-        }
-        for (&column, value) in columns.iter().zip(values) {
-            if let (Some(slot), Some(column)) = (new.get_mut(column), self.schema.columns.get(column)) {
-                *slot = Some(assign(value, column)?);
-            }
-        }
-        let schema = Arc::clone(&self.schema);
-        let tuple = Resolver::new(&schema).tuple(new.into_iter(), &mut self.rng).map_err(constraint)?;
+        let tuple = row::updated(table, row, columns, values, &mut self.rng)?;
         self.bytes += (tuple.key.len() + tuple.row.bytes().len()) as u64 + ROW_OVERHEAD_BYTES;
         self.put(Write { key: tuple.key, row: Some(tuple.row), new: false });
         Ok(())
@@ -172,13 +140,5 @@ impl<'a> Collector<'a> {
 
     fn key(&mut self, values: impl Iterator<Item = Value<'static>>) -> Result<Key> {
         Resolver::new(&self.schema).key(values)
-    }
-}
-
-/// What a row lacks breaks a constraint.
-fn constraint(error: Error) -> Error {
-    match error.kind {
-        Kind::NotNull | Kind::MissingKey => Error::new(Kind::SqlConstraint, error.message),
-        _ => error,
     }
 }

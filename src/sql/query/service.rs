@@ -12,6 +12,7 @@ use super::rows::Pages;
 use super::scan::Snapshot;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
+use crate::sql::prepared::Texts;
 use crate::sql::{Changes, Job, Message, Wake, Work};
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::tx::Ticket;
@@ -36,6 +37,8 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs queries. Its threads start with the first one.
 pub struct Service {
+    /// The statements of texts that came lately.
+    pub texts: Texts,
     inner: OnceLock<std::result::Result<Inner, Error>>,
     memory: usize,
     wake: Wake,
@@ -65,7 +68,7 @@ struct PlanKey {
 impl Service {
     /// A service whose queries take `memory` bytes at most, all together. `wake` runs a parked request again.
     pub fn new(memory: usize, wake: Wake) -> Self {
-        Self { inner: OnceLock::new(), memory, wake }
+        Self { texts: Texts::default(), inner: OnceLock::new(), memory, wake }
     }
 
     /// Starts a query.

@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::op::ddl::default_schema;
 use crate::sql::batch::{self, Batch};
 use crate::sql::exec::Options;
+use crate::sql::prepared::Texts;
 use crate::sql::results::{Outcome, Rest, Results};
 use crate::sql::takes::Takes;
 use crate::sql::{Page, ResultColumn, Service};
@@ -115,7 +116,7 @@ impl Sql {
             Some(Run::Results(results)) => results,
             _ => {
                 self.check_room(engine)?;
-                Box::new(read_text(reader)?)
+                Box::new(read_text(reader, &self.service.texts)?)
             }
         };
         let coming = self.running.values().map(|run| if let Run::Results(results) = run { results.open() } else { 0 });
@@ -253,7 +254,7 @@ impl Sql {
 }
 
 /// Reads a text of statements and how to run them.
-fn read_text(reader: &mut Reader<'_>) -> Result<Results> {
+fn read_text(reader: &mut Reader<'_>, texts: &Texts) -> Result<Results> {
     let schema = schema(reader)?;
     let page_rows = fetch_size(reader)?;
     let rows_max = u64::try_from(reader.i64()?).ok().filter(|rows| *rows > 0);
@@ -261,7 +262,7 @@ fn read_text(reader: &mut Reader<'_>) -> Result<Results> {
     let arguments = values::arguments(reader)?;
     let most = rows_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
     let options = Options { schema, page_rows: page_rows.min(most), arguments, ..Options::default() };
-    Results::new(text, true, Takes::Any, options, rows_max)
+    Results::new(text, true, Takes::Any, options, rows_max, texts)
 }
 
 /// Reads a batch: texts with their parameters, where nil stands for the text before.

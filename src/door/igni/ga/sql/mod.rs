@@ -17,7 +17,7 @@ use crate::sql::batch::Batch;
 use crate::sql::exec::{Answer, Execution};
 use crate::sql::results::{Outcome, Rest};
 use crate::sql::script::Script;
-use crate::sql::takes::{Takes, only};
+use crate::sql::takes::Takes;
 use crate::sql::{Page, ResultColumn, Service};
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
@@ -89,9 +89,9 @@ impl Statements {
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
-                let statement = only(head.text)?;
+                let prepared = self.service.texts.statement(head.text)?;
                 let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
-                Box::new(Execution::new(&statement, head.options(arguments, transaction), &self.service, engine)?)
+                Box::new(Execution::new(&prepared, head.options(arguments, transaction), &self.service, engine)?)
             }
         };
         let Some(answer) = run.step(&self.service, engine, ticket)? else {
@@ -153,7 +153,8 @@ impl Statements {
                 let rows = request::batch(reader)?;
                 let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
                 let options = head.options(Vec::new(), transaction);
-                let batch = only(head.text).and_then(|one| Batch::new(one, Takes::Changes, rows, options));
+                let texts = &self.service.texts;
+                let batch = texts.statement(head.text).and_then(|one| Batch::new(one, Takes::Changes, rows, options));
                 Box::new(batch.inspect_err(|_| self.failed_batch = Some(Vec::new()))?)
             }
         };
@@ -254,7 +255,8 @@ impl Statements {
                 let transaction = transaction(reader)?;
                 // Verbatim, unlike the schema of other requests.
                 let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
-                let statement = only(reader.str()?)?;
+                let prepared = self.service.texts.statement(reader.str()?)?;
+                let statement = prepared.statement();
                 let outcome = match statement.class() {
                     Class::Dml => Some(("ROWCOUNT", ColumnType::Int64)),
                     Class::Ddl => Some(("APPLIED", ColumnType::Boolean)),
@@ -266,7 +268,7 @@ impl Statements {
                     return Ok(true);
                 }
                 let transaction = transaction.map(|id| resources.alive(id, true, engine)).transpose()?;
-                Box::new(Execution::describe(&statement, schema, transaction, &self.service, engine)?)
+                Box::new(Execution::describe(&prepared, schema, transaction, &self.service, engine)?)
             }
         };
         self.described(run, engine, ticket, out)

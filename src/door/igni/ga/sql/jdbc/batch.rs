@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::op::ddl::default_schema;
 use crate::sql::batch::{self, Batch};
 use crate::sql::exec::Options;
-use crate::sql::takes::{Takes, only};
+use crate::sql::takes::Takes;
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use crate::wire::msgpack::{Reader, Write};
@@ -76,7 +76,7 @@ impl Statements {
         let transaction = self.jdbc_transaction(connection, auto_commit, resources, engine)?;
         let options = Options { schema, timeout, transaction, ..Options::default() };
         let batch = match text {
-            Some(text) => Batch::new(only(text)?, Takes::Updates, rows, options)?,
+            Some(text) => Batch::new(self.service.texts.statement(text)?, Takes::Updates, rows, options)?,
             None => Batch::of(runs, Takes::Updates, options),
         };
         Ok(Call { connection, token, work: Work::Batch(batch) })

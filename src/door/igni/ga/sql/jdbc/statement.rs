@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::op::ddl::default_schema;
 use crate::sql::Argument;
 use crate::sql::exec::Options;
+use crate::sql::prepared::Texts;
 use crate::sql::results::{Outcome, Results};
 use crate::sql::takes::Takes;
 use crate::store::engine::Engine;
@@ -63,7 +64,7 @@ impl<'a> Execute<'a> {
         })
     }
 
-    fn into_call(self, transaction: Option<TxId>) -> Result<Call> {
+    fn into_call(self, transaction: Option<TxId>, texts: &Texts) -> Result<Call> {
         let page_rows = self.rows_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
         let options = Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
@@ -72,7 +73,7 @@ impl<'a> Execute<'a> {
             transaction,
             arguments: self.arguments,
         };
-        let results = Results::new(self.text, self.several, self.takes, options, self.rows_max)?;
+        let results = Results::new(self.text, self.several, self.takes, options, self.rows_max, texts)?;
         Ok(Call { connection: self.connection, token: self.token, work: Work::Results(results) })
     }
 }
@@ -97,7 +98,7 @@ impl Statements {
                     self.check_cursors(engine)?;
                 }
                 let transaction = self.jdbc_transaction(execute.connection, execute.auto_commit, resources, engine)?;
-                Box::new(execute.into_call(transaction)?)
+                Box::new(execute.into_call(transaction, &self.service.texts)?)
             }
         };
         let room = self.cursors_left(engine);

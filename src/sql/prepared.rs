@@ -1,0 +1,178 @@
+//! Statements that are parsed once for all their runs.
+
+use super::keyed::{self, Keyed};
+use super::parse::{self, Parsed};
+use crate::error::{Error, Kind, Result};
+use crate::op::ddl::{self, Class, Statement};
+use crate::store::catalog::Catalog;
+use parking_lot::Mutex;
+use sqlparser::tokenizer::TokenWithSpan;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+/// Texts that are kept; beyond, all are forgotten and those still used are parsed again.
+const TEXTS_MAX: usize = 256;
+/// Bytes of a text that is kept. A parsed statement takes some fifty times its text.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+/// Bytes of all texts that are kept.
+const TEXTS_BYTES_MAX: usize = 256 << 10;
+
+/// A statement and what is known of it so far.
+#[derive(Debug)]
+pub struct Prepared {
+    statement: Statement,
+    parsed: OnceLock<Result<Arc<Parsed>>>,
+    text: OnceLock<Arc<str>>,
+    // Held for one look.
+    keyed: Mutex<Option<KeyedIn>>,
+}
+
+/// What a statement is to a catalog, if it names whole keys.
+#[derive(Debug)]
+struct KeyedIn {
+    catalog: u64,
+    schema: String,
+    keyed: Option<Arc<Keyed>>,
+}
+
+impl Prepared {
+    /// Of a statement that is told apart from others.
+    pub fn new(statement: Statement) -> Self {
+        Self { statement, parsed: OnceLock::new(), text: OnceLock::new(), keyed: Mutex::default() }
+    }
+
+    /// The statement.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// Its tree, if it reads or writes rows.
+    ///
+    /// # Errors
+    /// `SqlParse`, `SqlValidation`.
+    pub(super) fn parsed(&self) -> Result<&Arc<Parsed>> {
+        self.parsed.get_or_init(|| parse::parse(self.tokens()).map(Arc::new)).as_ref().map_err(Error::clone)
+    }
+
+    /// What its plan is kept by: its tokens, whatever stood between them.
+    pub(super) fn plan_text(&self) -> &Arc<str> {
+        self.text.get_or_init(|| {
+            let mut text = String::new();
+            for token in self.tokens() {
+                // The text of a token tells its kind: names and literals keep their quotes.
+                text.push_str(&token.token.to_string());
+                text.push(' ');
+            }
+            text.into()
+        })
+    }
+
+    /// What it does, if it names whole keys. `schema` is that of unqualified names.
+    pub(super) fn keyed(&self, catalog: &Catalog, schema: &str) -> Option<Arc<Keyed>> {
+        let mut known = self.keyed.lock();
+        if let Some(known) = known.as_ref()
+            && known.catalog == catalog.edition()
+            && known.schema == schema
+        {
+            return known.keyed.clone();
+        }
+        let keyed = keyed::statement(self.tokens(), catalog, schema).map(Arc::new);
+        *known = Some(KeyedIn { catalog: catalog.edition(), schema: schema.to_owned(), keyed: keyed.clone() });
+        keyed
+    }
+
+    fn tokens(&self) -> &[TokenWithSpan] {
+        match &self.statement {
+            Statement::Other { class: Class::Query | Class::Dml, tokens, .. } => tokens,
+            _ => &[],
+        }
+    }
+}
+
+/// The statements of texts that came lately.
+#[derive(Debug, Default)]
+pub struct Texts {
+    // Held for one look or one insertion.
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    statements: HashMap<Box<str>, Arc<Prepared>>,
+    bytes: usize,
+}
+
+impl Texts {
+    /// The only statement of a text.
+    ///
+    /// # Errors
+    /// `SqlParse`; `SqlValidation` for several.
+    pub fn statement(&self, text: &str) -> Result<Arc<Prepared>> {
+        let mut statements = self.statements(text)?;
+        match (statements.pop(), statements.len()) {
+            (Some(statement), 0) => Ok(statement),
+            (None, _) => Err(Error::new(Kind::SqlParse, "Failed to parse query: Not a statement")),
+            _ => Err(Error::new(Kind::SqlValidation, "Multiple statements are not allowed.")),
+        }
+    }
+
+    /// The statements of a text.
+    ///
+    /// # Errors
+    /// `SqlParse`.
+    pub fn statements(&self, text: &str) -> Result<Vec<Arc<Prepared>>> {
+        if let Some(prepared) = self.kept.lock().statements.get(text) {
+            return Ok(vec![Arc::clone(prepared)]);
+        }
+        let statements = script(text)?;
+        if let [prepared] = statements.as_slice()
+            && text.len() <= TEXT_BYTES_MAX
+            && matches!(prepared.statement.class(), Class::Query | Class::Dml)
+        {
+            let mut kept = self.kept.lock();
+            if kept.statements.len() >= TEXTS_MAX || kept.bytes + text.len() > TEXTS_BYTES_MAX {
+                *kept = Kept::default();
+            }
+            kept.bytes += text.len();
+            kept.statements.insert(text.into(), Arc::clone(prepared));
+        }
+        Ok(statements)
+    }
+}
+
+/// The statements of a text that is run once.
+///
+/// # Errors
+/// `SqlParse`.
+pub fn script(text: &str) -> Result<Vec<Arc<Prepared>>> {
+    Ok(ddl::parse_script(text)?.into_iter().map(Prepared::new).map(Arc::new).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_parsed_once_and_not_kept_forever() {
+        let texts = Texts::default();
+        let first = texts.statement("SELECT 1").unwrap();
+        assert!(Arc::ptr_eq(&first, &texts.statement("SELECT 1").unwrap()));
+        for i in 0..TEXTS_MAX {
+            texts.statement(&format!("SELECT 1, {i}")).unwrap();
+        }
+        assert!(!Arc::ptr_eq(&first, &texts.statement("SELECT 1").unwrap()));
+        let long = format!("SELECT '{}'", "x".repeat(TEXT_BYTES_MAX));
+        let once = texts.statement(&long).unwrap();
+        assert!(!Arc::ptr_eq(&once, &texts.statement(&long).unwrap()));
+        assert!(texts.kept.lock().bytes < 100);
+    }
+
+    #[test]
+    fn a_text_has_one_statement() {
+        let texts = Texts::default();
+        assert_eq!(texts.statement("").unwrap_err().kind, Kind::SqlParse);
+        assert_eq!(texts.statement("COMMIT; COMMIT").unwrap_err().message, "Multiple statements are not allowed.");
+        assert_eq!(texts.statements("COMMIT; COMMIT;").unwrap().len(), 2);
+        assert_eq!(texts.statement(" ;").unwrap_err().kind, Kind::SqlParse);
+    }
+}
