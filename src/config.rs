@@ -40,6 +40,8 @@ pub const SQL_RESULTS_BYTES_MAX: usize = 16 << 20;
 pub const SQL_ENDED_RESULTS_MAX: usize = 64;
 /// Bytes of a pattern for names.
 pub const NAME_PATTERN_BYTES_MAX: usize = 1024;
+/// The name of the server's one node, to clients. It names no machine, and clients compare it with nothing else.
+pub const NODE_NAME: &str = "flint";
 /// Partitions that GA clients are told a table has: Ignite's default. It must not change over a table's life.
 pub const PARTITIONS: u16 = 25;
 /// Schema versions of a table that one request may ask for.
@@ -63,6 +65,8 @@ pub const TRACE_PENDING_MAX: usize = 10_000;
 /// Schema versions a trace remembers, per connection.
 pub const TRACE_SCHEMAS_MAX: usize = 1_000;
 
+/// Rows of a system view that tells what goes on: transactions, locks, queries.
+pub const ACTIVITY_ROWS_MAX: usize = 10_000;
 /// Bytes that all running SQL statements may take together unless told otherwise.
 pub const SQL_MEMORY: usize = 256 << 20;
 

@@ -25,6 +25,11 @@ impl Service {
     pub fn start(&self, job: Job) -> Result<Running> {
         match *job.parsed {}
     }
+
+    /// Finds none.
+    pub fn kill(&self, _id: u128) -> bool {
+        false
+    }
 }
 
 /// There is none.

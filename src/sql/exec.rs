@@ -1,12 +1,13 @@
 //! One statement, step by step on the event loop.
 
+use super::activity::{self, Activity};
 use super::dml;
 use super::keyed::{Keyed, What};
 use super::parse::Parsed;
 use super::prepared::Prepared;
 use super::{Argument, Changes, Job, Message, Page, ResultColumn, Running, Service, Work};
 use crate::error::{Error, Kind, Result};
-use crate::op::ddl::{self, Class};
+use crate::op::ddl::{self, Class, Victim};
 use crate::op::exec::{Operation, Outcome, Scope, execute};
 use crate::op::tuple::{Action, Reply, Write};
 use crate::store::catalog::{PUBLIC, Table};
@@ -163,6 +164,10 @@ impl Execution {
         loop {
             match &mut self.state {
                 State::Ddl => {
+                    if let ddl::Statement::Kill { what: Victim::Query, id } = self.prepared.statement() {
+                        let id = ddl::victim(Victim::Query, id)?;
+                        return Ok(Some(Answer::Applied(service.kill(id))));
+                    }
                     return ddl::run(engine, self.prepared.statement(), &self.options.schema)
                         .map(|applied| Some(Answer::Applied(applied)));
                 }
@@ -352,9 +357,13 @@ fn begin(prepared: &Arc<Prepared>, options: &Options, service: &Service, engine:
 fn job(parsed: Arc<Parsed>, prepared: &Prepared, work: Work, options: &Options, engine: &mut Engine) -> Result<Job> {
     let committed = engine.database().clone();
     let snapshot = snapshot(options.transaction, engine)?;
+    let concerned = activity::concerns(prepared.plan_text(), &options.schema);
     Ok(Job {
         parsed,
         text: Arc::clone(prepared.plan_text()),
+        shown: Arc::clone(prepared.shown()),
+        activity: concerned.then(|| Arc::new(Activity::of(engine))),
+        transaction: options.transaction,
         work,
         schema: options.schema.clone(),
         arguments: options.arguments.clone(),

@@ -188,8 +188,8 @@ pub fn columns<'a>(
                 columns.iter().map(|c| info(&c.name, c.ty, c.nullable)).collect()
             }
             RelationKind::View => {
-                let columns = views().find(|(name, _)| **name == *owner.name).map_or(&[][..], |(_, columns)| columns);
-                columns.iter().map(|(name, ty)| info(name, *ty, true)).collect()
+                let columns = views().find(|(name, _)| **name == *owner.name).map(|(_, columns)| columns);
+                columns.into_iter().flatten().map(|(name, ty, nullable)| info(name, ty, nullable)).collect()
             }
         };
         found.into_iter().filter(|found| column.matches(&found.name))
@@ -248,7 +248,7 @@ pub fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
     }
 }
 
-type View = (&'static str, &'static [(&'static str, ColumnType)]);
+type View = (&'static str, Vec<(&'static str, ColumnType, bool)>);
 
 /// The system views and their columns, in builds that can read them.
 fn views() -> impl Iterator<Item = View> {

@@ -13,6 +13,7 @@
 //! loop as one commit, with the locks of any other write. What the query read must still be so at that moment; if it is
 //! not, a single statement is run again, and a transaction that has read all of a table finds out when it commits.
 
+pub mod activity;
 pub mod assign;
 pub mod batch;
 #[cfg(feature = "sql")]
@@ -57,7 +58,7 @@ pub use dml::Target;
 use crate::error::{Error, Kind, Result};
 use crate::op::tuple::Write;
 use crate::store::database::{Database, Read};
-use crate::store::tx::Ticket;
+use crate::store::tx::{Ticket, TxId};
 use crate::value::{ColumnType, UNLIMITED, Value};
 use crate::wire::msgpack::Reader;
 use std::sync::Arc;
@@ -173,6 +174,12 @@ pub struct Job {
     pub parsed: Arc<parse::Parsed>,
     /// Its text, by which its plan is kept.
     pub text: Arc<str>,
+    /// Its text as its client wrote it.
+    pub shown: Arc<str>,
+    /// What goes on, if it may ask for that.
+    pub activity: Option<Arc<activity::Activity>>,
+    /// The explicit transaction that it belongs to.
+    pub transaction: Option<TxId>,
     /// What for.
     pub work: Work,
     /// The schema of unqualified names.

@@ -1,5 +1,6 @@
 //! Statements that are parsed once for all their runs.
 
+use super::activity;
 use super::keyed::{self, Keyed};
 use super::parse::{self, Parsed};
 use crate::error::{Error, Kind, Result};
@@ -23,6 +24,7 @@ pub struct Prepared {
     statement: Statement,
     parsed: OnceLock<Result<Arc<Parsed>>>,
     text: OnceLock<Arc<str>>,
+    shown: OnceLock<Arc<str>>,
     // Held for one look.
     keyed: Mutex<Option<KeyedIn>>,
 }
@@ -38,7 +40,13 @@ struct KeyedIn {
 impl Prepared {
     /// Of a statement that is told apart from others.
     pub fn new(statement: Statement) -> Self {
-        Self { statement, parsed: OnceLock::new(), text: OnceLock::new(), keyed: Mutex::default() }
+        Self {
+            statement,
+            parsed: OnceLock::new(),
+            text: OnceLock::new(),
+            shown: OnceLock::new(),
+            keyed: Mutex::default(),
+        }
     }
 
     /// The statement.
@@ -59,12 +67,20 @@ impl Prepared {
         self.text.get_or_init(|| {
             let mut text = String::new();
             for token in self.tokens() {
-                // The text of a token tells its kind: names and literals keep their quotes.
-                text.push_str(&token.token.to_string());
-                text.push(' ');
+                // A token's text tells its kind, since names and literals keep their quotes; but not where it ends, since
+                // quotes inside are not doubled: `'a'' , ''b'` would be `'a' , 'b'`.
+                let token = token.token.to_string();
+                text.push_str(&token.len().to_string());
+                text.push(':');
+                text.push_str(&token);
             }
             text.into()
         })
+    }
+
+    /// Its text, for people.
+    pub(super) fn shown(&self) -> &Arc<str> {
+        self.shown.get_or_init(|| activity::shown(self.tokens()))
     }
 
     /// What it does, if it names whole keys. `schema` is that of unqualified names.
@@ -165,6 +181,21 @@ mod tests {
         let once = texts.statement(&long).unwrap();
         assert!(!Arc::ptr_eq(&once, &texts.statement(&long).unwrap()));
         assert!(texts.kept.lock().bytes < 100);
+    }
+
+    #[test]
+    fn a_plan_is_kept_by_the_tokens_whatever_stands_between_and_inside_them() {
+        let key = |text: &str| Arc::clone(script(text).unwrap().remove(0).plan_text());
+        assert_eq!(key("SELECT 1,\n  'a' -- why"), key("SELECT 1 , 'a'"));
+        for (a, b) in [
+            ("SELECT 'a'' , ''b'", "SELECT 'a' , 'b'"),
+            ("SELECT \"a\"\" , \"\"b\"", "SELECT \"a\" , \"b\""),
+            ("SELECT \"A\"", "SELECT A"),
+            ("SELECT '1'", "SELECT 1"),
+            ("SELECT A B", "SELECT AB"),
+        ] {
+            assert_ne!(key(a), key(b), "{a}");
+        }
     }
 
     #[test]

@@ -382,7 +382,7 @@ impl Engine {
             false => State::ReadWrite(Box::new(Writes { began: self.db.catalog.clone(), ..Writes::default() })),
         };
         let deadline = self.now + timeout.unwrap_or(self.limits.transaction);
-        self.transactions.open(Tx { deadline, state })
+        self.transactions.open(Tx { started: self.clock.unix_millis(), deadline, state })
     }
 
     /// Commits a transaction and forgets it.

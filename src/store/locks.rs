@@ -65,6 +65,11 @@ impl Locks {
         self.rows.is_empty()
     }
 
+    /// All locks that are held, in no order.
+    pub fn held(&self) -> impl Iterator<Item = (&(u32, Key), TxId, Mode)> {
+        self.rows.iter().flat_map(|(row, lock)| lock.holders.iter().map(move |&(tx, mode)| (row, tx, mode)))
+    }
+
     /// Whether `tx` holds the row in `mode` or a stronger one.
     pub fn holds(&self, tx: TxId, row: &(u32, Key), mode: Mode) -> bool {
         self.rows.get(row).is_some_and(|lock| lock.holders.iter().any(|&(t, m)| t == tx && m >= mode))

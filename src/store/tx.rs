@@ -37,6 +37,8 @@ pub struct Ticket {
 /// One open transaction.
 #[derive(Debug)]
 pub struct Tx {
+    /// When it began, in milliseconds since 1970.
+    pub started: u64,
     /// Rolled back when this passes.
     pub deadline: Instant,
     /// What it is and has.
@@ -199,7 +201,12 @@ impl Transactions {
         self.open.remove(&id)
     }
 
-    /// Open transactions and tombstones.
+    /// Open transactions and tombstones, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (TxId, &Tx)> {
+        self.open.iter().map(|(&id, tx)| (id, tx))
+    }
+
+    /// How many there are of both.
     pub fn len(&self) -> usize {
         self.open.len()
     }

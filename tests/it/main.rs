@@ -47,5 +47,7 @@ mod slow_client;
 #[cfg(feature = "sql")]
 mod sql;
 mod sql_keyed;
+#[cfg(feature = "sql")]
+mod sql_views;
 mod support;
 mod tls;

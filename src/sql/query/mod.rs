@@ -20,6 +20,7 @@ mod origin;
 pub mod plan;
 pub mod planner;
 pub mod range;
+mod registry;
 pub mod rows;
 pub mod rowwise;
 pub mod scan;

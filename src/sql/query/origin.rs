@@ -1,7 +1,9 @@
 //! Which column of which table a column of a result shows.
 
 use super::plan::find;
+use super::views::View;
 use crate::sql::Origin;
+use crate::sql::metadata::SYSTEM;
 use crate::store::catalog::Catalog;
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -26,6 +28,10 @@ fn trace(plan: &LogicalPlan, column: &Column, catalog: &Catalog, schema: &str) -
             trace(&alias.input, alias.input.schema().columns().get(place)?, catalog, schema)
         }
         LogicalPlan::TableScan(scan) => {
+            if scan.table_name.schema().unwrap_or(schema) == SYSTEM {
+                let (view, column) = View::column(scan.table_name.table(), &column.name)?;
+                return Some(Origin { schema: SYSTEM.into(), table: view.into(), column: column.into() });
+            }
             let table = find(catalog, schema, &scan.table_name)?;
             let found = table.newest().position(&column.name)?;
             let found = table.newest().columns.get(found)?;

@@ -8,6 +8,8 @@ use super::arrays::ColumnBuilder;
 use super::range::{KeyRange, Span};
 use super::types;
 use crate::error::Error;
+use crate::sql::Job;
+use crate::sql::activity::Activity;
 use crate::store::catalog::Table;
 use crate::store::database::{Database, Read, Rows};
 use crate::store::row::Row;
@@ -42,14 +44,21 @@ pub struct Snapshot {
     pub database: Database,
     /// The committed value alone.
     pub committed: Database,
+    /// What goes on in the server, if the statement may ask for that.
+    pub activity: Option<Arc<Activity>>,
     /// What its scans read. Held for one push.
     reads: Mutex<Vec<Read>>,
 }
 
 impl Snapshot {
     /// A snapshot of which nothing is read yet.
-    pub fn new(database: Database, committed: Database) -> Arc<Self> {
-        Arc::new(Self { database, committed, reads: Mutex::default() })
+    pub fn new(job: &Job) -> Arc<Self> {
+        Arc::new(Self {
+            database: job.snapshot.clone(),
+            committed: job.committed.clone(),
+            activity: job.activity.clone(),
+            reads: Mutex::default(),
+        })
     }
 
     /// The snapshot of a session.

@@ -8,10 +8,12 @@
 use super::change;
 use super::error;
 use super::plan::{Plan, Planner};
+use super::registry::{Registered, Registry};
 use super::rows::Pages;
 use super::scan::Snapshot;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
+use crate::sql::activity::{QueryId, RunningQuery};
 use crate::sql::prepared::Texts;
 use crate::sql::{Changes, Job, Message, Wake, Work};
 use crate::store::clock::{Clock, SystemClock};
@@ -48,6 +50,7 @@ struct Inner {
     /// None only while it is dropped.
     runtime: Option<Runtime>,
     shared: Arc<Shared>,
+    registry: Arc<Registry>,
 }
 
 struct Shared {
@@ -75,7 +78,7 @@ impl Service {
     ///
     /// # Errors
     /// `Internal` if there can be no threads.
-    pub fn start(&self, job: Job) -> Result<Running> {
+    pub fn start(&self, mut job: Job) -> Result<Running> {
         let inner = self.inner.get_or_init(|| self.threads()).as_ref().map_err(Error::clone)?;
         let Some(runtime) = &inner.runtime else { return Err(Error::new(Kind::Stopping, "the server is stopping")) };
         let (sender, receiver) = mpsc::channel(1);
@@ -84,12 +87,34 @@ impl Service {
         let shared = Arc::clone(&inner.shared);
         let stop = Stop::default();
         let stopping = stop.clone();
+        let query = RunningQuery {
+            id: inner.registry.next_id(),
+            sql: Arc::clone(&job.shown),
+            schema: job.schema.clone(),
+            is_change: matches!(job.work, Work::Change(_)),
+            started: SystemClock.unix_millis(),
+            transaction: job.transaction,
+        };
+        let registered = inner.registry.enter(query, stop.clone());
+        if let Some(activity) = &mut job.activity {
+            Arc::make_mut(activity).queries = inner.registry.list();
+        }
         let task = runtime.spawn(async move {
-            if let Err(error) = shared.run(job, stopping, &outlet).await {
+            if let Err(error) = shared.run(job, stopping.clone(), &outlet).await {
+                let error = if stopping.killed() { killed() } else { error };
                 outlet.send(Message::Failed(error)).await;
             }
         });
-        Ok(Running { receiver, waiting, task: task.abort_handle(), stop })
+        registered.runs_as(task.abort_handle());
+        Ok(Running { receiver, waiting, task: task.abort_handle(), stop, _registered: registered })
+    }
+
+    /// Ends the running query of this id; whether there was one.
+    pub fn kill(&self, id: u128) -> bool {
+        match (self.inner.get(), u64::try_from(id)) {
+            (Some(Ok(inner)), Ok(id)) => inner.registry.kill(QueryId(id)),
+            _ => false,
+        }
     }
 
     fn threads(&self) -> Result<Inner> {
@@ -103,7 +128,7 @@ impl Service {
             .build()
             .map_err(failed)?;
         let shared = Shared { planner: Planner::new(self.memory)?, plans: Mutex::default() };
-        Ok(Inner { runtime: Some(runtime), shared: Arc::new(shared) })
+        Ok(Inner { runtime: Some(runtime), shared: Arc::new(shared), registry: Arc::default() })
     }
 }
 
@@ -155,7 +180,7 @@ impl Shared {
             }
             Work::Rows { page_rows } => self.rows(&job, &plan, *page_rows, &mut budget, outlet).await?,
             Work::Change(target) => {
-                let snapshot = Snapshot::new(job.snapshot.clone(), job.committed.clone());
+                let snapshot = Snapshot::new(&job);
                 let mut batches =
                     self.planner.start(&plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
                 let mut collector = change::Collector::new(target, &job.snapshot, job.seed);
@@ -173,7 +198,7 @@ impl Shared {
 
     async fn rows(&self, job: &Job, plan: &Plan, page_rows: usize, budget: &mut Budget, outlet: &Outlet) -> Result<()> {
         let mut pages = Pages::new(page_rows);
-        let snapshot = Snapshot::new(job.snapshot.clone(), job.committed.clone());
+        let snapshot = Snapshot::new(job);
         if plan.explain {
             let text = self.planner.explain(plan, snapshot, &job.arguments).await?;
             outlet.send(Message::Columns(crate::sql::explain_columns())).await;
@@ -217,6 +242,11 @@ impl Shared {
         }
         Ok(plan)
     }
+}
+
+/// The error of a query that KILL has ended.
+fn killed() -> Error {
+    Error::new(Kind::Cancelled, "The query was cancelled while executing.")
 }
 
 /// Whether a statement may ask for the time, which becomes a constant of its plan.
@@ -266,6 +296,7 @@ pub struct Running {
     waiting: Arc<Mutex<Option<Ticket>>>,
     task: AbortHandle,
     stop: Stop,
+    _registered: Registered,
 }
 
 impl Running {
@@ -287,6 +318,7 @@ impl Running {
         match self.receiver.try_recv() {
             Ok(message) => Some(message),
             Err(mpsc::error::TryRecvError::Empty) => None,
+            Err(mpsc::error::TryRecvError::Disconnected) if self.stop.killed() => Some(Message::Failed(killed())),
             Err(mpsc::error::TryRecvError::Disconnected) => {
                 Some(Message::Failed(Error::new(Kind::Internal, "the statement ended without an answer")))
             }

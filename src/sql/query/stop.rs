@@ -34,6 +34,7 @@ pub struct Stop(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     unwanted: AtomicBool,
+    killed: AtomicBool,
     /// When its time is over. Held for one look.
     deadline: Mutex<Option<Instant>>,
 }
@@ -42,6 +43,17 @@ impl Stop {
     /// Nobody waits for the statement any more.
     pub fn unwanted(&self) {
         self.0.unwanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody else has ended the statement.
+    pub fn kill(&self) {
+        self.0.killed.store(true, Ordering::Relaxed);
+        self.unwanted();
+    }
+
+    /// Whether [`Self::kill`] was called.
+    pub fn killed(&self) -> bool {
+        self.0.killed.load(Ordering::Relaxed)
     }
 
     /// The statement's time is over then, if ever.

@@ -1,12 +1,15 @@
-//! The system views: what the catalog holds, as tables of schema SYSTEM. Columns are those of Ignite 3.1.0, with the newer
-//! and the older name of each.
+//! The system views: what the catalog holds and what goes on, as tables of schema SYSTEM. Columns are those of Ignite
+//! 3.1.0, with the newer and the older name of each.
+
+mod definitions;
+mod running;
 
 use super::arrays::ColumnBuilder;
 use super::scan::{Snapshot, external};
 use super::types;
-use crate::config::PARTITIONS;
-use crate::sql::metadata::{SYSTEM, key_columns, schemas};
-use crate::store::catalog::{Catalog, Table};
+use crate::sql::activity::Activity;
+use crate::sql::metadata::SYSTEM;
+use crate::store::catalog::Catalog;
 use crate::value::{ColumnType, UNLIMITED, Value};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -18,9 +21,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
 
 /// The length that texts of views have.
-const TEXT: ColumnType = ColumnType::String { length: 65_536 };
-const INT: ColumnType = ColumnType::Int32;
-const BOOL: ColumnType = ColumnType::Boolean;
+const TEXT: Source = Source::Own(ColumnType::String { length: 65_536 });
+const INT: Source = Source::Own(ColumnType::Int32);
+const BOOL: Source = Source::Own(ColumnType::Boolean);
 
 type Row = Vec<Value<'static>>;
 
@@ -34,130 +37,59 @@ pub struct View {
 #[derive(Debug)]
 struct Definition {
     name: &'static str,
-    columns: &'static [(&'static str, ColumnType)],
-    rows: fn(&Catalog) -> Vec<Row>,
+    /// Whether it tells of one node, or else of all of them.
+    of_node: bool,
+    columns: &'static [(&'static str, Source)],
+    /// The values of the columns of its own.
+    rows: fn(&Scene<'_>) -> Vec<Row>,
 }
 
-const VIEWS: &[Definition] = &[
-    Definition {
-        name: "SCHEMAS",
-        columns: &[("SCHEMA_ID", INT), ("SCHEMA_NAME", TEXT)],
-        rows: |catalog| {
-            let id = |(place, name): (usize, Arc<str>)| vec![int(place as i64 + 1), text(&name)];
-            schemas(catalog).into_iter().enumerate().map(id).collect()
-        },
-    },
-    Definition {
-        name: "TABLES",
-        columns: &[
-            ("SCHEMA_NAME", TEXT),
-            ("TABLE_NAME", TEXT),
-            ("TABLE_ID", INT),
-            ("TABLE_PK_INDEX_ID", INT),
-            ("ZONE_NAME", TEXT),
-            ("STORAGE_PROFILE", TEXT),
-            ("TABLE_COLOCATION_COLUMNS", TEXT),
-            ("SCHEMA", TEXT),
-            ("NAME", TEXT),
-            ("ID", INT),
-            ("PK_INDEX_ID", INT),
-            ("COLOCATION_KEY_INDEX", TEXT),
-            ("ZONE", TEXT),
-        ],
-        rows: |catalog| {
-            let row = |table: &Arc<Table>| {
-                let (schema, name, id) = (text(&table.schema_name), text(&table.name), int(table.id.into()));
-                let colocation = text(&colocation(table));
-                let zone = text("Default");
-                vec![
-                    schema.clone(),
-                    name.clone(),
-                    id.clone(),
-                    id.clone(),
-                    zone.clone(),
-                    text("default"),
-                    colocation.clone(),
-                    schema,
-                    name,
-                    id.clone(),
-                    id,
-                    colocation,
-                    zone,
-                ]
-            };
-            catalog.tables().map(row).collect()
-        },
-    },
-    Definition {
-        name: "TABLE_COLUMNS",
-        columns: &[
-            ("SCHEMA_NAME", TEXT),
-            ("TABLE_NAME", TEXT),
-            ("TABLE_ID", INT),
-            ("COLUMN_NAME", TEXT),
-            ("COLUMN_TYPE", TEXT),
-            ("IS_NULLABLE_COLUMN", BOOL),
-            ("COLUMN_PRECISION", INT),
-            ("COLUMN_SCALE", INT),
-            ("COLUMN_LENGTH", INT),
-            ("COLUMN_ORDINAL", INT),
-            ("PK_COLUMN_ORDINAL", INT),
-            ("SCHEMA", TEXT),
-            ("TYPE", TEXT),
-            ("NULLABLE", BOOL),
-            ("PREC", INT),
-            ("SCALE", INT),
-            ("LENGTH", INT),
-        ],
-        rows: |catalog| catalog.tables().flat_map(columns).collect(),
-    },
-    Definition {
-        name: "INDEXES",
-        columns: &[
-            ("INDEX_ID", INT),
-            ("INDEX_NAME", TEXT),
-            ("TABLE_ID", INT),
-            ("TABLE_NAME", TEXT),
-            ("SCHEMA_NAME", TEXT),
-            ("INDEX_TYPE", TEXT),
-            ("IS_UNIQUE_INDEX", BOOL),
-            ("INDEX_COLUMNS", TEXT),
-            ("INDEX_STATE", TEXT),
-        ],
-        rows: |catalog| {
-            let row = |table: &Arc<Table>| {
-                let id = int(table.id.into());
-                vec![
-                    id.clone(),
-                    text(&format!("{}_PK", table.name)),
-                    id,
-                    text(&table.name),
-                    text(&table.schema_name),
-                    text("SORTED"),
-                    Value::Bool(true),
-                    text(&key(table)),
-                    text("AVAILABLE"),
-                ]
-            };
-            catalog.tables().map(row).collect()
-        },
-    },
-    Definition {
-        name: "ZONES",
-        columns: &[("ZONE_NAME", TEXT), ("ZONE_PARTITIONS", INT), ("ZONE_REPLICAS", INT), ("IS_DEFAULT_ZONE", BOOL)],
-        rows: |_| vec![vec![text("Default"), int(PARTITIONS.into()), int(1), Value::Bool(true)]],
-    },
-    Definition {
-        name: "SYSTEM_VIEWS",
-        columns: &[("VIEW_ID", INT), ("SCHEMA_NAME", TEXT), ("VIEW_NAME", TEXT), ("VIEW_TYPE", TEXT)],
-        rows: |_| {
-            let row = |(place, view): (usize, &Definition)| {
-                vec![int(place as i64 + 1), text(SYSTEM), text(view.name), text("CLUSTER")]
-            };
-            VIEWS.iter().enumerate().map(row).collect()
-        },
-    },
-];
+/// Where a column's values come from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// They are its own, of this type.
+    Own(ColumnType),
+    /// The same, and never null.
+    NotNull(ColumnType),
+    /// It is another name of that column.
+    Like(&'static str),
+}
+
+/// What views tell of.
+struct Scene<'a> {
+    catalog: &'a Catalog,
+    activity: &'a Activity,
+}
+
+/// All views.
+fn known() -> impl Iterator<Item = &'static Definition> {
+    definitions::VIEWS.iter().chain(running::VIEWS)
+}
+
+impl Definition {
+    /// The columns of its own, in the order of its rows.
+    fn own(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().filter(|(_, source)| !matches!(source, Source::Like(_))).map(|(name, _)| *name)
+    }
+
+    /// Where in a row a column's value is.
+    fn place(&self, name: &str, source: Source) -> usize {
+        let wanted = if let Source::Like(other) = source { other } else { name };
+        self.own().position(|own| own == wanted).unwrap_or_default()
+    }
+
+    /// A column's type, and whether it may be null.
+    fn ty(&self, source: Source) -> (ColumnType, bool) {
+        match source {
+            Source::Own(ty) => (ty, true),
+            Source::NotNull(ty) => (ty, false),
+            Source::Like(other) => {
+                let found = self.columns.iter().find(|(name, _)| *name == other);
+                found.map_or((ColumnType::Boolean, true), |(_, source)| self.ty(*source))
+            }
+        }
+    }
+}
 
 fn int(v: i64) -> Value<'static> {
     Value::Int(v)
@@ -167,74 +99,55 @@ fn text(v: &str) -> Value<'static> {
     Value::Str(v.to_owned().into())
 }
 
-fn key(table: &Table) -> String {
-    key_columns(table).collect::<Vec<_>>().join(", ")
-}
-
-fn colocation(table: &Table) -> String {
-    let mut columns: Vec<_> = table.newest().columns.iter().filter(|c| c.colocation.is_some()).collect();
-    columns.sort_by_key(|c| c.colocation);
-    match columns.is_empty() {
-        true => key(table),
-        false => columns.iter().map(|c| &*c.name).collect::<Vec<_>>().join(", "),
-    }
-}
-
-fn columns(table: &Arc<Table>) -> Vec<Row> {
-    let row = |(ordinal, column): (usize, &Arc<crate::store::column::Column>)| {
-        let limited = |n: u32| if n == UNLIMITED { 65_536 } else { i64::from(n) };
-        let (precision, scale, length) = match column.ty {
-            ColumnType::Decimal { precision, scale } => (limited(precision), limited(scale), 1),
-            ColumnType::Number { precision } => (limited(precision), 0, 1),
-            ColumnType::Time { precision: p }
-            | ColumnType::Datetime { precision: p }
-            | ColumnType::Timestamp { precision: p } => (p.into(), 0, 1),
-            ColumnType::String { length: n } | ColumnType::Bytes { length: n } | ColumnType::Bitmask { bits: n } => {
-                (0, 0, limited(n))
-            }
-            _ => (0, 0, 1),
-        };
-        let ty = text(match column.ty {
-            ColumnType::Bytes { .. } | ColumnType::Bitmask { .. } => "BYTE_ARRAY",
-            ColumnType::Number { .. } => "DECIMAL",
-            ty => ty.name(),
-        });
-        let nullable = Value::Bool(column.nullable);
-        let schema = text(&table.schema_name);
-        vec![
-            schema.clone(),
-            text(&table.name),
-            int(table.id.into()),
-            text(&column.name),
-            ty.clone(),
-            nullable.clone(),
-            int(precision),
-            int(scale),
-            int(length),
-            int(ordinal as i64),
-            column.key.map_or(Value::Null, |place| int(place.into())),
-            schema,
-            ty,
-            nullable,
-            int(precision),
-            int(scale),
-            int(length),
-        ]
+/// A type's name, precision, scale and length, as views tell them.
+fn describe(ty: ColumnType) -> [Value<'static>; 4] {
+    let limited = |n: u32| if n == UNLIMITED { 65_536 } else { i64::from(n) };
+    let (precision, scale, length) = match ty {
+        ColumnType::Decimal { precision, scale } => (limited(precision), limited(scale), limited(precision)),
+        ColumnType::Number { precision } => (limited(precision), 0, limited(precision)),
+        ColumnType::Time { precision: p }
+        | ColumnType::Datetime { precision: p }
+        | ColumnType::Timestamp { precision: p } => (p.into(), 0, p.into()),
+        ColumnType::String { length: n } | ColumnType::Bytes { length: n } | ColumnType::Bitmask { bits: n } => {
+            (0, 0, limited(n))
+        }
+        _ => (0, 0, 1),
     };
-    table.newest().columns.iter().enumerate().map(row).collect()
+    let name = match ty {
+        ColumnType::Bytes { .. } | ColumnType::Bitmask { .. } => "BYTE_ARRAY",
+        ColumnType::Number { .. } => "DECIMAL",
+        ty => ty.name(),
+    };
+    [text(name), int(precision), int(scale), int(length)]
 }
 
-/// Every view: its name, and its columns with their types.
-pub fn all() -> impl Iterator<Item = (&'static str, &'static [(&'static str, ColumnType)])> {
-    VIEWS.iter().map(|view| (view.name, view.columns))
+/// All views, with the names and types of their columns, and whether each may be null.
+pub fn all() -> impl Iterator<Item = (&'static str, Vec<(&'static str, ColumnType, bool)>)> {
+    known().map(|view| {
+        let column = |(name, source): &(&'static str, Source)| {
+            let (ty, nullable) = view.ty(*source);
+            (*name, ty, nullable)
+        };
+        (view.name, view.columns.iter().map(column).collect())
+    })
 }
 
 impl View {
     /// The view of this name.
     pub fn find(name: &str) -> Option<Self> {
-        let definition = VIEWS.iter().find(|view| view.name == name)?;
-        let fields: Vec<_> = definition.columns.iter().map(|(name, ty)| types::field(name, *ty, true)).collect();
+        let definition = known().find(|view| view.name == name)?;
+        let field = |(name, source): &(&str, Source)| {
+            let (ty, nullable) = definition.ty(*source);
+            types::field(name, ty, nullable)
+        };
+        let fields: Vec<_> = definition.columns.iter().map(field).collect();
         Some(Self { definition, schema: Arc::new(Schema::new(fields)) })
+    }
+
+    /// The exact names of a view and one of its columns.
+    pub fn column(view: &str, column: &str) -> Option<(&'static str, &'static str)> {
+        let view = known().find(|definition| definition.name == view)?;
+        view.columns.iter().find(|(name, _)| *name == column).map(|(name, _)| (view.name, *name))
     }
 }
 
@@ -256,17 +169,42 @@ impl TableProvider for View {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let snapshot = Snapshot::of(session)?;
-        let rows = (self.definition.rows)(&snapshot.database.catalog);
-        let mut builders: Vec<_> =
-            self.definition.columns.iter().map(|(_, ty)| ColumnBuilder::new(*ty, rows.len())).collect();
-        for row in &rows {
-            for (builder, value) in builders.iter_mut().zip(row) {
-                builder.push(value).map_err(external)?;
+        let nothing = Activity::default();
+        let activity = snapshot.activity.as_deref().unwrap_or(&nothing);
+        let rows = (self.definition.rows)(&Scene { catalog: &snapshot.database.catalog, activity });
+        let column = |(name, source): &(&str, Source)| {
+            let mut builder = ColumnBuilder::new(self.definition.ty(*source).0, rows.len());
+            let place = self.definition.place(name, *source);
+            for row in &rows {
+                builder.push(row.get(place).unwrap_or(&Value::Null)).map_err(external)?;
             }
-        }
-        let arrays = builders.iter_mut().map(ColumnBuilder::finish).collect();
+            Ok(builder.finish())
+        };
+        let arrays = self.definition.columns.iter().map(column).collect::<Result<_>>()?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
         let table = MemTable::try_new(Arc::clone(&self.schema), vec![vec![batch]])?;
         table.scan(session, projection, filters, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_value_for_each_column_of_its_views_own() {
+        let (mut catalog, mut activity) = (Catalog::new(), Activity::default());
+        running::tests::fill(&mut activity);
+        definitions::tests::fill(&mut catalog);
+        for view in known() {
+            let rows = (view.rows)(&Scene { catalog: &catalog, activity: &activity });
+            assert!(!rows.is_empty(), "{}", view.name);
+            assert!(rows.iter().all(|row| row.len() == view.own().count()), "{}: {rows:?}", view.name);
+            for (name, source) in view.columns {
+                if let Source::Like(other) = source {
+                    assert!(view.own().any(|own| own == *other), "{}.{name}", view.name);
+                }
+            }
+        }
     }
 }

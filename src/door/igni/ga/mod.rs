@@ -23,6 +23,7 @@ use self::sql::Statements;
 use self::transactions::Resources;
 use super::handshake::Request;
 use crate::auth::Users;
+use crate::config::NODE_NAME;
 use crate::door::igni::Services;
 use crate::door::{ConnId, Flow, Output};
 use crate::error::{Error, Kind, Result};
@@ -258,8 +259,6 @@ impl Step {
     }
 }
 
-/// The node's name. It names no machine: there is one node, and clients compare it with nothing else.
-const NODE_NAME: &str = "flint";
 /// The cluster's name, for people.
 const CLUSTER_NAME: &str = "flint";
 
