@@ -39,6 +39,7 @@ import org.apache.ignite.tx.Transaction;
 import org.apache.ignite.tx.TransactionOptions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -54,18 +55,22 @@ class SqlTest {
     private static FlintServer server;
     private static IgniteClient client;
     private static IgniteSql sql;
+    private static boolean queries = true;
 
     @BeforeAll
     static void start() throws Exception {
         server = FlintServer.inMemory();
         client = Clients.connect(server.address());
         sql = client.sql();
-        boolean queries = true;
         try {
             sql.execute(null, "SELECT COUNT(*) FROM TABLE(SYSTEM_RANGE(1, 2))").close();
         } catch (SqlException e) {
             queries = !e.getMessage().contains("--features sql");
         }
+    }
+
+    @BeforeEach
+    void needQueries() {
         assumeTrue(queries, "this flint was built without its query engine (feature sql)");
     }
 
