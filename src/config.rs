@@ -65,6 +65,8 @@ pub const TRACE_PENDING_MAX: usize = 10_000;
 /// Schema versions a trace remembers, per connection.
 pub const TRACE_SCHEMAS_MAX: usize = 1_000;
 
+/// Bytes that ranges of keys take which a transaction's queries have read of one table, before all of it counts as read.
+pub const READ_BYTES_MAX: usize = 1 << 20;
 /// Rows of a system view that tells what goes on: transactions, locks, queries.
 pub const ACTIVITY_ROWS_MAX: usize = 10_000;
 /// Bytes that all running SQL statements may take together unless told otherwise.

@@ -321,8 +321,9 @@ impl Engine {
 
     /// A query of a read-write transaction has read this: it must still be so when the transaction commits.
     pub fn has_read(&mut self, id: TxId, reads: Vec<Read>) {
-        if let Some(State::ReadWrite(writes)) = self.transactions.get_mut(id).map(|tx| &mut tx.state) {
-            writes.reads.extend(reads);
+        let Some(State::ReadWrite(writes)) = self.transactions.get_mut(id).map(|tx| &mut tx.state) else { return };
+        if !reads.into_iter().all(|read| writes.reads.add(read, &self.db)) {
+            self.kill(id, tx::changed_under(id));
         }
     }
 
@@ -445,7 +446,7 @@ impl Engine {
     }
 
     fn apply(&mut self, id: TxId, writes: &Writes) -> Result<u64> {
-        if !writes.reads.iter().all(|read| read.holds(&self.db)) {
+        if !writes.reads.hold(&self.db) {
             return Err(tx::changed_under(id));
         }
         if writes.rows.is_empty() {

@@ -11,6 +11,7 @@ pub mod objects;
 pub mod open;
 pub mod persist;
 pub mod range;
+pub mod reads;
 pub mod row;
 pub mod schema;
 pub mod tx;

@@ -6,8 +6,9 @@
 
 use super::catalog::{Catalog, Table};
 use super::column::Default;
-use super::database::{Database, Read};
+use super::database::Database;
 use super::key::Key;
+use super::reads::Reads;
 use super::row::Row;
 use crate::error::{Error, Kind};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -70,7 +71,7 @@ pub struct Writes {
     /// The tables as they were when it began.
     pub began: Catalog,
     /// What its queries have read, which must still be so when it commits.
-    pub reads: Vec<Read>,
+    pub reads: Reads,
 }
 
 impl Writes {

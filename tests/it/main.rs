@@ -39,6 +39,8 @@ mod process;
 mod raw;
 mod replay_draft;
 mod serializable;
+#[cfg(feature = "sql")]
+mod serializable_sql;
 mod shell;
 #[cfg(feature = "sql")]
 mod shell_sql;

@@ -24,28 +24,28 @@ const OPS_PER_KEY: u64 = 100;
 const DEPTH: usize = 4;
 
 /// What the threads of one history share.
-struct World {
-    addr: SocketAddr,
-    table: TableId,
-    begin: Instant,
+pub(crate) struct World {
+    pub(crate) addr: SocketAddr,
+    pub(crate) table: TableId,
+    pub(crate) begin: Instant,
     /// Operations begun.
-    ops: AtomicU64,
-    ops_max: u64,
+    pub(crate) ops: AtomicU64,
+    pub(crate) ops_max: u64,
     /// Whether the server may die: then every write says what it replaces before it is sent.
-    mortal: bool,
+    pub(crate) mortal: bool,
 }
 
 impl World {
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.begin.elapsed().as_nanos()).unwrap()
     }
 
     /// Whether `n` more operations are to be done.
-    fn go_on(&self, n: u64) -> bool {
+    pub(crate) fn go_on(&self, n: u64) -> bool {
         self.ops.fetch_add(n, Ordering::Relaxed) < self.ops_max
     }
 
-    fn key(&self, rng: &mut fastrand::Rng) -> Key {
+    pub(crate) fn key(&self, rng: &mut fastrand::Rng) -> Key {
         self.ops.load(Ordering::Relaxed) / OPS_PER_KEY + rng.u64(0..WINDOW)
     }
 
@@ -63,20 +63,20 @@ impl World {
 }
 
 /// Gives every write a value of its own.
-struct Versions(u64);
+pub(crate) struct Versions(u64);
 
 impl Versions {
-    fn of_thread(thread: u64) -> Self {
+    pub(crate) fn of_thread(thread: u64) -> Self {
         Self(thread << 40)
     }
 
-    fn next(&mut self) -> Version {
+    pub(crate) fn next(&mut self) -> Version {
         self.0 += 1;
         self.0
     }
 }
 
-fn create(addr: SocketAddr) -> TableId {
+pub(crate) fn create(addr: SocketAddr) -> TableId {
     let columns = [Column::key("k", ColumnType::Int64), Column::value("v", ColumnType::Int64)];
     Client::connect(addr).unwrap().table_create("pairs", &columns).unwrap()
 }
@@ -362,7 +362,7 @@ fn run(world: &World, seed: &Seed, first: u64, draft: u64, ga: u64) -> Vec<Trans
     })
 }
 
-fn checked(history: &[Transaction]) -> history::Summary {
+pub(crate) fn checked(history: &[Transaction]) -> history::Summary {
     let begin = Instant::now();
     let summary = history::check(history).unwrap_or_else(|violation| panic!("{violation}"));
     eprintln!("{summary:?}, checked in {:?}", begin.elapsed());
