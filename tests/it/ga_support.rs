@@ -69,7 +69,7 @@ impl World {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
-        let clock = Arc::new(ManualClock::default());
+        let clock = Arc::new(ManualClock::stopped());
         let passed = Arc::clone(&clock) as Arc<dyn Clock>;
         let engine = Engine::new(Database::new(), None, u64::MAX, limits, passed, fastrand::Rng::with_seed(7));
         let (wake, woken) = mpsc::channel();
