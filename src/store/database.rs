@@ -62,10 +62,41 @@ impl Rows {
         self.0.range(bounds)
     }
 
+    /// Cuts the key order into at most `parts` spans, one after the other, which have about as many rows each where keys
+    /// are spread evenly.
+    pub fn split(&self, parts: usize) -> Vec<(Bound<Key>, Bound<Key>)> {
+        let mut spans = Vec::with_capacity(parts);
+        let mut start = Bound::Unbounded;
+        if let (Some((first, _)), Some((last, _))) = (self.0.get_min(), self.0.get_max()) {
+            let (first, last) = (first.as_slice(), last.as_slice());
+            let same = first.iter().zip(last).take_while(|(a, b)| a == b).count();
+            let (from, to) = (number_at(first, same), number_at(last, same));
+            let step = to.saturating_sub(from) / parts.max(1) as u64;
+            for part in 1..parts as u64 {
+                let mut cut = first.get(..same).unwrap_or_default().to_vec();
+                cut.extend((from + part * step).to_be_bytes());
+                let cut = Key::from_slice(&cut);
+                spans.push((start, Bound::Excluded(cut.clone())));
+                start = Bound::Included(cut);
+            }
+        }
+        spans.push((start, Bound::Unbounded));
+        spans
+    }
+
     /// Whether these are the same rows because nothing was written in between. Says no where that takes a comparison.
     fn same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0) || (self.0.is_empty() && other.0.is_empty())
     }
+}
+
+/// The eight bytes of a key from `place` on, as a number; what it lacks is zero.
+fn number_at(key: &[u8], place: usize) -> u64 {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(key.iter().skip(place)) {
+        *to = *from;
+    }
+    u64::from_be_bytes(bytes)
 }
 
 /// Rows that somebody has read, all those within some bounds, as they were.
@@ -347,6 +378,26 @@ mod tests {
         assert_eq!((db.commit, db.len(18), db.get(18, &Key::from_slice(b"b"))), (5, 1, Some(&row)));
         for cut in 1..payload.len() {
             let _ = Database::new().replay(5, &payload[..cut]);
+        }
+    }
+
+    #[test]
+    fn the_key_order_is_cut_into_spans_without_gaps() {
+        let keys = |numbers: &mut dyn Iterator<Item = u32>| {
+            Rows(numbers.map(|n| (Key::from_slice(&n.to_be_bytes()), Row::new(1, &[0]))).collect())
+        };
+        for (rows, parts) in [
+            (keys(&mut (0..1000)), 4),
+            (keys(&mut [7].into_iter()), 3),
+            (keys(&mut std::iter::empty()), 3),
+            (keys(&mut (0..u32::MAX).step_by(99_999_999)), 2),
+        ] {
+            let spans = rows.split(parts);
+            let counts: Vec<_> = spans.iter().map(|span| rows.range(span.clone()).count()).collect();
+            assert_eq!(counts.iter().sum::<usize>(), rows.len());
+            if rows.len() > parts {
+                assert!(counts.iter().all(|&count| count.abs_diff(rows.len() / parts) <= 2), "{counts:?}");
+            }
         }
     }
 }

@@ -198,3 +198,24 @@ fn a_fixture_runs_any_script() {
     assert!(server.sql("INSERT INTO T VALUES (3, 1); INSERT INTO T VALUES (1, 1)").is_err());
     assert_eq!(server.rows("T").unwrap().len(), 2);
 }
+
+/// A table that is read in parts is read once.
+#[test]
+fn a_large_table_is_read_whole() {
+    const ROWS: i64 = 60_000;
+    let mut s = Session::new("CREATE TABLE N (ID INT PRIMARY KEY, G INT, V VARCHAR)");
+    let text =
+        |from: i64| (from..from + 1_000).map(|i| format!("({i}, {}, 'v{i}')", i % 7)).collect::<Vec<_>>().join(",");
+    for from in (0..ROWS).step_by(1_000) {
+        assert_eq!(s.change(&format!("INSERT INTO N VALUES {}", text(from)), &[]), 1_000);
+    }
+    assert_eq!(s.query("SELECT COUNT(*), SUM(ID), MIN(V), MAX(ID) FROM N"), "60000 1799970000 v0 59999");
+    assert_eq!(s.query("SELECT COUNT(*) FROM N WHERE G = 3"), "8571");
+    let groups = "SELECT G, COUNT(*) FROM N WHERE ID >= 0 GROUP BY G ORDER BY G";
+    assert_eq!(s.query(groups).lines().next(), Some("0 8572"));
+    assert_eq!(s.query("SELECT COUNT(*) FROM N A JOIN N B ON A.ID = B.ID"), "60000");
+    assert_eq!(s.query("SELECT COUNT(DISTINCT V) FROM N"), "60000");
+    assert_eq!(s.query("SELECT ID FROM N WHERE G = 3 ORDER BY ID LIMIT 2"), "3\n10");
+    assert_eq!(s.change("UPDATE N SET G = 0 WHERE G = 1", &[]), 8_572);
+    assert_eq!(s.query("SELECT ID FROM N ORDER BY ID").lines().count(), 60_000);
+}

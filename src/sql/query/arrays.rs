@@ -3,6 +3,7 @@
 use super::types;
 use crate::error::{Error, Kind, Result};
 use crate::value::{ColumnType, Date, Decimal, Time, Timestamp, Value};
+use crate::wire::binary_tuple;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
     FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
@@ -123,6 +124,26 @@ impl ColumnBuilder {
             }
             (builder, Value::Null) => builder.push_null(),
             (_, other) => return Err(internal(format!("{} in a column of another type", other.type_name()))),
+        }
+        Ok(())
+    }
+
+    /// Appends an element of a stored row; none is null.
+    ///
+    /// # Errors
+    /// As [`Self::push`]; `Protocol` for bytes that are no value of the type.
+    pub fn push_element(&mut self, element: Option<&[u8]>, ty: ColumnType) -> Result<()> {
+        let Some(bytes) = element else {
+            self.push_null();
+            return Ok(());
+        };
+        // Most columns of most scans are numbers; a value on the way to its array would double what they cost.
+        match (&mut *self, binary_tuple::decode_int(bytes)) {
+            (Self::Int8(b), Some(v)) => b.append_value(v as i8),
+            (Self::Int16(b), Some(v)) => b.append_value(v as i16),
+            (Self::Int32(b), Some(v)) => b.append_value(v as i32),
+            (Self::Int64(b), Some(v)) => b.append_value(v),
+            _ => return self.push(&binary_tuple::decode(bytes, ty)?),
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
 use sqlparser::ast::Statement;
 use std::sync::Arc;
+use std::thread;
 
 /// Makes plans. One serves all statements.
 #[derive(Debug)]
@@ -51,8 +52,17 @@ pub struct Plan {
 impl Planner {
     /// A planner whose statements take `memory` bytes at most, all together.
     pub fn new(memory: usize) -> Result<Self> {
-        let mut config =
-            SessionConfig::new().with_target_partitions(1).with_batch_size(4096).with_information_schema(false);
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        // Only scans are made parallel, where what is above them gains from it: most statements are small, and the loop
+        // wants a core too.
+        let mut config = SessionConfig::new()
+            .with_target_partitions(threads)
+            .with_round_robin_repartition(false)
+            .with_repartition_joins(false)
+            .with_repartition_aggregations(false)
+            .with_repartition_windows(false)
+            .with_batch_size(4096)
+            .with_information_schema(false);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)));
         let runtime = runtime.build_arc().map_err(|e| error::running(&e))?;

@@ -33,6 +33,15 @@ impl Span {
         (self.start.clone(), self.end.clone().map_or(Bound::Unbounded, Bound::Excluded))
     }
 
+    /// From one bound to another, whose end is open or not part of it.
+    pub fn new((start, end): (Bound<Key>, Bound<Key>)) -> Self {
+        let end = match end {
+            Bound::Excluded(key) | Bound::Included(key) => Some(key),
+            Bound::Unbounded => None,
+        };
+        Self { start, end }
+    }
+
     /// What is left of the span behind `key`.
     pub fn after(&self, key: &Key) -> Option<Self> {
         Some(Self { start: Bound::Excluded(key.clone()), end: self.end.clone() })

@@ -2,7 +2,8 @@
 //!
 //! The provider knows the table, not its rows: a plan is cached beyond the value it was made for. The rows come with the
 //! session, as a [`Snapshot`], when the physical plan is made. A scan goes over the map in key order, so it says that its
-//! rows are sorted by the key, and a filter on the key becomes a range of the map.
+//! rows are sorted by the key, and a filter on the key becomes a range of the map. All of a large table is read in parts
+//! by as many threads as there are cores, where what is above gains from it.
 
 use super::arrays::ColumnBuilder;
 use super::range::{KeyRange, Span};
@@ -19,6 +20,7 @@ use crate::wire::binary_tuple::Tuple;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -36,6 +38,8 @@ use std::sync::Arc;
 
 /// Rows of one batch.
 const BATCH_ROWS: usize = 4096;
+/// Rows from which on a scan is worth more than one thread.
+const PARTS_ROWS_MIN: usize = 50_000;
 
 /// The value that a statement reads, as an extension of its session.
 #[derive(Debug)]
@@ -135,6 +139,8 @@ struct Scan {
     projection: Vec<usize>,
     range: KeyRange,
     limit: Option<usize>,
+    /// The parts of the key order that are read at the same time; none is one, the range.
+    parts: Vec<Span>,
     properties: Arc<PlanProperties>,
 }
 
@@ -165,7 +171,23 @@ impl Scan {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(Self { table, rows, projection, range, limit, properties: Arc::new(properties) })
+        Ok(Self { table, rows, projection, range, limit, parts: Vec::new(), properties: Arc::new(properties) })
+    }
+
+    /// The same scan in parts.
+    fn in_parts(&self, parts: usize) -> Self {
+        let parts: Vec<_> = self.rows.split(parts).into_iter().map(Span::new).collect();
+        let properties =
+            PlanProperties::clone(&self.properties).with_partitioning(Partitioning::UnknownPartitioning(parts.len()));
+        Self {
+            table: Arc::clone(&self.table),
+            rows: self.rows.clone(),
+            projection: self.projection.clone(),
+            range: self.range.clone(),
+            limit: None,
+            parts,
+            properties: Arc::new(properties),
+        }
     }
 }
 
@@ -180,6 +202,9 @@ impl DisplayAs for Scan {
             columns.join(", "),
             self.range
         )?;
+        if !self.parts.is_empty() {
+            write!(f, ", parts={}", self.parts.len())?;
+        }
         self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
     }
 }
@@ -208,23 +233,30 @@ impl ExecutionPlan for Scan {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
+    fn repartitioned(&self, parts: usize, _: &ConfigOptions) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let worth = self.range.is_all() && self.limit.is_none() && self.rows.len() >= PARTS_ROWS_MIN;
+        Ok((worth && parts > 1 && self.parts.is_empty())
+            .then(|| Arc::new(self.in_parts(parts)) as Arc<dyn ExecutionPlan>))
+    }
+
+    fn partition_statistics(&self, part: Option<usize>) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(self.properties.eq_properties.schema());
         statistics.num_rows = match self.range.is_all() {
+            true if part.is_some() && !self.parts.is_empty() => Precision::Inexact(self.rows.len() / self.parts.len()),
             true => Precision::Exact(self.limit.map_or(self.rows.len(), |limit| limit.min(self.rows.len()))),
             false => Precision::Inexact(self.range.estimate(self.rows.len())),
         };
         Ok(Arc::new(statistics))
     }
 
-    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(&self, part: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = Arc::clone(self.properties.eq_properties.schema());
         let reader = Reader {
             table: Arc::clone(&self.table),
             projection: self.projection.clone(),
             schema: Arc::clone(&schema),
             rows: self.rows.clone(),
-            spans: self.range.spans(),
+            spans: self.parts.get(part).map_or_else(|| self.range.spans(), |span| vec![span.clone()]),
             left: self.limit.unwrap_or(usize::MAX),
             versions: Vec::new(),
         };
@@ -313,7 +345,7 @@ impl Reader {
             .ok_or_else(|| Error::new(crate::error::Kind::Internal, "a stored row is no tuple"))?;
         for ((builder, place), &ty) in builders.iter_mut().zip(places).zip(types) {
             match place {
-                Place::At(i) => builder.push(&tuple.value(*i, ty)?)?,
+                Place::At(i) => builder.push_element(tuple.element(*i), ty)?,
                 Place::Default(value) => builder.push(value)?,
             }
         }
