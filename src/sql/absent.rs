@@ -3,7 +3,9 @@
 use super::prepared::Texts;
 use super::{Job, Message, Wake};
 use crate::error::{Error, Kind, Result};
+use crate::store::catalog::Catalog;
 use crate::store::tx::Ticket;
+use crate::value::ColumnType;
 
 /// Refuses queries.
 #[derive(Debug)]
@@ -41,6 +43,11 @@ impl Running {
     pub fn poll(&mut self, _ticket: Ticket) -> Option<Message> {
         match *self {}
     }
+}
+
+/// Never: without trees nothing is told of parameters.
+pub(super) fn infer(parsed: &parse::Parsed, _catalog: &Catalog, _schema: &str) -> Vec<Option<ColumnType>> {
+    match *parsed {}
 }
 
 /// Trees of statements.

@@ -16,7 +16,7 @@ use crate::store::engine::Engine;
 use crate::store::key::Key;
 use crate::store::row::Row;
 use crate::store::tx::{State as TxState, Ticket, TxId, finished};
-use crate::value::Value;
+use crate::value::{ColumnType, Value};
 use smallvec::smallvec;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -140,9 +140,9 @@ impl Execution {
         Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0 })
     }
 
-    /// How many parameters the statement has.
-    pub fn parameters(&self) -> usize {
-        self.prepared.statement().parameters()
+    /// The types that the statement's parameters stand for, where its text tells.
+    pub fn parameter_types(&self, engine: &Engine) -> Vec<Option<ColumnType>> {
+        self.prepared.parameter_types(engine.catalog(), &self.options.schema)
     }
 
     /// Goes on. `None`: it waits, and `ticket` will be woken.

@@ -47,7 +47,11 @@ mod absent;
 #[cfg(not(feature = "sql"))]
 use absent::dml;
 #[cfg(not(feature = "sql"))]
+use absent::infer;
+#[cfg(not(feature = "sql"))]
 pub use absent::{Running, Service, parse};
+#[cfg(feature = "sql")]
+use query::infer::parameters as infer;
 #[cfg(feature = "sql")]
 pub use query::service::{Running, Service};
 

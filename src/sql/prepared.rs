@@ -6,6 +6,7 @@ use super::parse::{self, Parsed};
 use crate::error::{Error, Kind, Result};
 use crate::op::ddl::{self, Class, Statement};
 use crate::store::catalog::Catalog;
+use crate::value::ColumnType;
 use parking_lot::Mutex;
 use sqlparser::tokenizer::TokenWithSpan;
 use std::collections::HashMap;
@@ -60,6 +61,13 @@ impl Prepared {
     /// `SqlParse`, `SqlValidation`.
     pub(super) fn parsed(&self) -> Result<&Arc<Parsed>> {
         self.parsed.get_or_init(|| parse::parse(self.tokens()).map(Arc::new)).as_ref().map_err(Error::clone)
+    }
+
+    /// The types that its parameters stand for, where its text tells.
+    pub fn parameter_types(&self, catalog: &Catalog, schema: &str) -> Vec<Option<ColumnType>> {
+        let mut types = self.parsed().map_or_else(|_| Vec::new(), |parsed| super::infer(parsed, catalog, schema));
+        types.resize(self.statement.parameters(), None);
+        types
     }
 
     /// What its plan is kept by: its tokens, whatever stood between them.

@@ -15,6 +15,7 @@ pub mod convert;
 pub mod dates;
 pub mod error;
 pub mod functions;
+pub mod infer;
 pub mod numbers;
 mod origin;
 pub mod plan;

@@ -53,13 +53,27 @@ pub(super) fn put_outcome(out: &mut Vec<u8>, name: &str, ty: ColumnType) {
     out.put_bool(false);
 }
 
-/// Appends parameters as [`put`] does columns: whether each may be null, its type, scale and precision.
-pub(super) fn put_parameters(out: &mut Vec<u8>, parameters: usize) {
-    out.put_int(parameters as i64);
-    for _ in 0..parameters {
+/// Appends parameters as [`put`] does columns: whether each may be null, its type, scale and precision. Only types with
+/// parameters of their own tell the last two, as on a real node.
+pub(super) fn put_parameters(out: &mut Vec<u8>, types: &[Option<ColumnType>]) {
+    out.put_int(types.len() as i64);
+    for &ty in types {
+        let (precision, scale) = match ty {
+            Some(
+                ColumnType::Decimal { .. }
+                | ColumnType::Number { .. }
+                | ColumnType::Time { .. }
+                | ColumnType::Datetime { .. }
+                | ColumnType::Timestamp { .. }
+                | ColumnType::String { .. }
+                | ColumnType::Bytes { .. }
+                | ColumnType::Bitmask { .. },
+            ) => precision_and_scale(ty),
+            _ => (UNDEFINED_PRECISION, UNDEFINED_SCALE),
+        };
         out.put_bool(true);
-        out.put_int(NULL_TYPE);
-        out.put_int(UNDEFINED_SCALE);
-        out.put_int(UNDEFINED_PRECISION);
+        out.put_int(ty.map_or(NULL_TYPE, type_id));
+        out.put_int(scale);
+        out.put_int(precision);
     }
 }

@@ -256,14 +256,13 @@ impl Statements {
                 // Verbatim, unlike the schema of other requests.
                 let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
                 let prepared = self.service.texts.statement(reader.str()?)?;
-                let statement = prepared.statement();
-                let outcome = match statement.class() {
+                let outcome = match prepared.statement().class() {
                     Class::Dml => Some(("ROWCOUNT", ColumnType::Int64)),
                     Class::Ddl => Some(("APPLIED", ColumnType::Boolean)),
                     Class::Query | Class::TransactionControl => None,
                 };
                 if let Some((name, ty)) = outcome {
-                    columns::put_parameters(out, statement.parameters());
+                    columns::put_parameters(out, &prepared.parameter_types(engine.catalog(), schema));
                     columns::put_outcome(out, name, ty);
                     return Ok(true);
                 }
@@ -287,7 +286,7 @@ impl Statements {
                 Ok(false)
             }
             Some(Answer::Rows { columns, .. }) => {
-                columns::put_parameters(out, run.parameters());
+                columns::put_parameters(out, &run.parameter_types(engine));
                 columns::put(out, &columns);
                 Ok(true)
             }
