@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The official Java client's load on a real Ignite 3.1.0 node and on flint, one after the other on the same machine, and the ratios.
 #
-#   benches/peer.sh [SECONDS]     seconds per figure (default 10); a first run fetches the node with Maven
+#   benches/peer.sh [SECONDS] [sql]     seconds per figure (default 10); a first run fetches the node with Maven
+#
+# With `sql`: statements instead of table operations, also by Python's driver, on a build with the query engine.
 #
 #   FLINT            the binary (default: the release build)
 #   FLINT_STORAGE    its storage flags (default: a durable temporary directory, every commit synced)
@@ -11,9 +13,16 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${1:-10}
+mode=${2:-tuples}
 target=${CARGO_TARGET_DIR:-$root/target}
-flint=${FLINT:-$target/release/flint}
-[ -n "${FLINT:-}" ] || (cd "$root" && cargo build --locked --release --quiet)
+profile=(--release)
+flint=$target/release/flint
+if [ "$mode" = sql ]; then
+    profile=(--profile release-sql --features sql)
+    flint=$target/release-sql/flint
+fi
+[ -n "${FLINT:-}" ] || (cd "$root" && cargo build --locked --quiet "${profile[@]}")
+flint=${FLINT:-$flint}
 export REAL_HEAP=${REAL_HEAP:-2g}
 # shellcheck source=tests/clients/real-node.sh
 . "$root/tests/clients/real-node.sh"
@@ -28,8 +37,17 @@ trap cleanup EXIT
 
 cd "$root/tests/clients/java"
 mvn --batch-mode -Dstyle.color=never --quiet compile
+python=
+if [ "$mode" = sql ]; then
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet --requirement "$root/tests/clients/python/requirements.txt"
+    python=$work/venv/bin/python
+fi
 load() {
-    java -cp "target/3.1.0/classes:$(cat target/3.1.0/classpath)" flint.bench.Bench "$1" "$seconds" "$2" 2>"$work/client.log"
+    java -cp "target/3.1.0/classes:$(cat target/3.1.0/classpath)" flint.bench.Bench "$1" "$seconds" "$2" "$mode" 2>"$work/client.log" ||
+        { cat "$work/client.log" >&2; return 1; }
+    grep resident "$work/client.log" >&2 || true
+    [ -z "$python" ] || "$python" "$root/tests/clients/python/bench.py" "$1" "$seconds"
 }
 rss() { awk '/VmRSS/ { printf "%.0f MiB\n", $2 / 1024 }' "/proc/$1/status"; }
 
@@ -54,4 +72,4 @@ echo "flint: resident $(rss "$server")"
 
 echo
 echo "flint to real node, operations per second:"
-paste "$work/real" "$work/flint" | awk -F'\t' 'NR > 1 { printf "%-14s %-14s %9.0f %9.0f  %6.1fx\n", $1, $2, $3, $11, $11 / $3 }'
+paste "$work/real" "$work/flint" | awk -F'\t' 'NR > 1 { printf "%-14s %-14s %9.1f %9.1f  %6.1fx\n", $1, $2, $3, $(NF / 2 + 3), $(NF / 2 + 3) / $3 }'

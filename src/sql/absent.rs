@@ -67,7 +67,7 @@ pub mod parse {
         Err(Error::new(
             Kind::SqlValidation,
             "Failed to validate query. This server was built without its query engine: it runs DDL and statements that \
-             name the whole keys of their rows. Build it with: cargo build --release --features sql",
+             name the whole keys of their rows. Build it with: cargo build --profile release-sql --features sql",
         ))
     }
 }

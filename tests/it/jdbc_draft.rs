@@ -127,7 +127,7 @@ fn failures_have_a_status_and_a_text() {
     if cfg!(not(feature = "sql")) {
         let found = t.ask(EXEC, "nil 10 0 'SELECT 1' nil");
         assert!(
-            found.starts_with("false 1 'Failed") && found.contains("cargo build --release --features sql"),
+            found.starts_with("false 1 'Failed") && found.contains("cargo build --profile release-sql --features sql"),
             "{found}"
         );
     }

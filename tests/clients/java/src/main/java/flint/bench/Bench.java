@@ -17,7 +17,7 @@ import org.apache.ignite.table.RecordView;
 import org.apache.ignite.table.Tuple;
 
 /**
- * The same load on any server that speaks the protocol: {@code ADDRESS [SECONDS [SERVER_PID]]}.
+ * The same load on any server that speaks the protocol: {@code ADDRESS [SECONDS [SERVER_PID [sql]]]}.
  *
  * <p>One client, so one connection. Two drivers: eight threads that wait for each answer, and 64 operations in flight. Each workload warms up for
  * half its time. One line for each, of fields separated by tabs: driver, workload, operations per second, rows per second, median and 99th percentile in
@@ -48,6 +48,10 @@ public final class Bench {
     public static void main(String[] args) throws Exception {
         double seconds = args.length > 1 ? Double.parseDouble(args[1]) : 5;
         try (IgniteClient client = IgniteClient.builder().addresses(args[0]).build()) {
+            if (args.length > 3 && args[3].equals("sql")) {
+                new SqlBench(client, new Bench(client, null, seconds, args[2])).run();
+                System.exit(0);
+            }
             client.sql().execute(null, "DROP TABLE IF EXISTS BENCH").close();
             client.sql().execute(null, "CREATE TABLE BENCH (ID INT PRIMARY KEY, V VARCHAR)").close();
             new Bench(client, client.tables().table("BENCH").recordView(), seconds, args.length > 2 ? args[2] : null).run();
@@ -59,15 +63,25 @@ public final class Bench {
         for (int from = 0; from < ROWS; from += 1000) {
             view.upsertAll(null, rows(from, 1000));
         }
+        drive(workloads());
+    }
+
+    /** Drives workloads in both ways, and prints what was measured. */
+    void drive(Map<String, Workload> workloads) throws Exception {
         System.out.println("driver\tworkload\tops/s\trows/s\tp50 us\tp99 us\tclient cores\tserver cores");
-        for (Map.Entry<String, Workload> entry : workloads().entrySet()) {
+        for (Map.Entry<String, Workload> entry : workloads.entrySet()) {
             drive("8 threads", entry.getKey(), entry.getValue(), THREADS, true);
             drive("64 in flight", entry.getKey(), entry.getValue(), IN_FLIGHT, false);
         }
     }
 
+    /** Measures one thing that takes long, a few times. */
+    void repeat(String name, Workload workload) throws Exception {
+        drive("1 thread", name, workload, 1, true);
+    }
+
     /** A workload: the lane keeps concurrent transactions off each other's rows. */
-    private interface Workload {
+    interface Workload {
         CompletableFuture<?> start(int lane);
 
         default int rows() {
@@ -194,7 +208,7 @@ public final class Bench {
         }
     }
 
-    private static int random(int bound) {
+    static int random(int bound) {
         return ThreadLocalRandom.current().nextInt(bound);
     }
 
@@ -204,6 +218,19 @@ public final class Bench {
 
     private static Tuple row(int id) {
         return Tuple.create(2).set("ID", id).set("V", VALUE);
+    }
+
+    /** Bytes that the server has in memory, or 0. */
+    long serverBytes() throws IOException {
+        if (serverPid == null) {
+            return 0;
+        }
+        for (String line : Files.readAllLines(Path.of("/proc", serverPid, "status"))) {
+            if (line.startsWith("VmRSS:")) {
+                return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
+            }
+        }
+        return 0;
     }
 
     private static List<Tuple> rows(int from, int count) {
