@@ -1,11 +1,11 @@
 //! A value of one SQL type stored in a column of another: what an INSERT or an UPDATE converts by itself.
 //!
-//! Numbers become numbers, with an error where they do not fit; temporal values widen and narrow; anything else has to be
-//! cast by the statement.
+//! Numbers become numbers, with an error where they do not fit, local times points in time; anything else has to be cast by
+//! the statement.
 
 use crate::error::{Error, Kind, Result};
 use crate::store::column::Column;
-use crate::value::{ColumnType, Decimal, Time, Timestamp, Value};
+use crate::value::{ColumnType, Decimal, Timestamp, Value};
 use num_bigint::BigInt;
 
 /// The value as the column stores it.
@@ -59,7 +59,12 @@ fn convert(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
         (T::Int8 | T::Int16 | T::Int32 | T::Int64, V::Float(v)) => V::Int(whole(v.into()).ok_or_else(beyond)?),
         (T::Int8 | T::Int16 | T::Int32 | T::Int64, V::Double(v)) => V::Int(whole(v).ok_or_else(beyond)?),
         (T::Float, V::Int(v)) => V::Float(v as f32),
-        (T::Float, V::Double(v)) => V::Float(v as f32),
+        (T::Float, V::Double(v)) => match v as f32 {
+            narrow if narrow.is_infinite() && v.is_finite() => {
+                return Err(Error::new(Kind::SqlRuntime, "REAL out of range"));
+            }
+            narrow => V::Float(narrow),
+        },
         (T::Float, V::Decimal(v)) => V::Float(v.to_string().parse().map_err(|_| beyond())?),
         (T::Double, V::Int(v)) => V::Double(v as f64),
         (T::Double, V::Float(v)) => V::Double(v.into()),
@@ -71,11 +76,7 @@ fn convert(value: Value<'static>, column: &Column) -> Result<Value<'static>> {
         (T::Decimal { .. } | T::Number { .. }, V::Double(v)) => {
             V::Decimal(Decimal::parse(&v.to_string()).ok_or_else(beyond)?)
         }
-        (T::Datetime { .. }, V::Date(d)) => V::Datetime(d, midnight()),
-        (T::Timestamp { .. }, V::Date(d)) => V::Timestamp(Timestamp::from_utc(d, midnight())),
         (T::Timestamp { .. }, V::Datetime(d, t)) => V::Timestamp(Timestamp::from_utc(d, t)),
-        (T::Date, V::Datetime(d, _)) => V::Date(d),
-        (T::Time { .. }, V::Datetime(_, t)) => V::Time(t),
         (_, value) => value,
     })
 }
@@ -129,10 +130,6 @@ fn whole(v: f64) -> Option<i64> {
     let v = v.trunc();
     // The upper end is exact as a power of two; i64::MAX is not.
     (v >= i64::MIN as f64 && v < -(i64::MIN as f64)).then_some(v as i64)
-}
-
-fn midnight() -> Time {
-    Time { hour: 0, minute: 0, second: 0, nanos: 0 }
 }
 
 fn mismatch(column: &Column) -> Error {

@@ -5,14 +5,13 @@
 //! `CAST(x AS type)` becomes `cast_to(x, 'type')`.
 
 use super::quantified;
-#[cfg(feature = "sql")]
 use super::query::{cast::column_type, convert};
-#[cfg(feature = "sql")]
-use sqlparser::ast::CastKind;
+use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, UnaryOperator, Value, ValueWithSpan,
 };
+use sqlparser::ast::{CastKind, DataType};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Span;
@@ -36,6 +35,8 @@ const BARE: &[&str] = &["PI", "LOCALTIME", "CURRENT_USER"];
 
 /// Functions that DataFusion has under another name.
 const RENAMED: &[(&str, &str)] = &[("EVERY", "bool_and"), ("SOME", "bool_or")];
+/// The call that `(x - y) DAY` becomes where tokens are translated.
+pub(super) const DIFFERENCE: &str = "INTERVAL_BETWEEN";
 
 /// How the unit of TIMESTAMPADD may begin.
 const UNIT_PREFIX: &str = "SQL_TSI_";
@@ -46,7 +47,24 @@ pub(super) fn is_bare(expr: &Expr) -> bool {
 }
 
 /// Rewrites the expression itself, not what is in it.
-pub(super) fn rewrite(expr: &mut Expr) {
+///
+/// # Errors
+/// `SqlValidation` or `SqlParse` for a literal that is none.
+pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
+    let foreign = match expr {
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, .. } => true,
+        Expr::Function(function) => function.name.0.len() > 1,
+        _ => false,
+    };
+    if foreign {
+        return Err(Error::new(Kind::SqlParse, format!("Failed to parse query: {expr} is not supported here")));
+    }
+    super::literals::rewrite(expr)?;
+    rewrite_call(expr);
+    Ok(())
+}
+
+fn rewrite_call(expr: &mut Expr) {
     if is_bare(expr) {
         let name = expr.to_string();
         *expr = call(&name, []);
@@ -54,8 +72,17 @@ pub(super) fn rewrite(expr: &mut Expr) {
     }
     let rewritten = match expr {
         Expr::Extract { field, expr: of, .. } => call("date_field", [text(&field.to_string()), (**of).clone()]),
+        // A plus changes nothing, but what has one is no column.
+        Expr::UnaryOp { op: UnaryOperator::Plus, expr: of } if !matches!(**of, Expr::Value(_)) => {
+            call("PLAIN", [(**of).clone()])
+        }
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr: of,
+            data_type: DataType::Interval { fields: Some(fields), .. },
+            ..
+        } => call("INTERVAL_TO", [(**of).clone(), text(&fields.to_string())]),
         // A parameter's type is inferred from the type it is cast to.
-        #[cfg(feature = "sql")]
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: of, data_type, format: None, .. }
             if !is_parameter(of) =>
         {
@@ -84,8 +111,8 @@ pub(super) fn rewrite(expr: &mut Expr) {
                 None => return,
             }
         }
-        Expr::Like { pattern, escape_char: None, .. } => {
-            quantified::plain_backslashes(pattern);
+        Expr::Like { pattern, escape_char, .. } => {
+            quantified::backslashes(pattern, escape_char);
             return;
         }
         Expr::Substring { expr: of, substring_from: Some(from), substring_for, .. } => match substring_for {
@@ -106,10 +133,6 @@ pub(super) fn rewrite(expr: &mut Expr) {
             digits.pop();
             return;
         }
-        Expr::Interval(interval) => {
-            whole_interval(interval);
-            return;
-        }
         Expr::Function(function) => {
             units_as_text(function);
             let name = function.name.to_string();
@@ -118,9 +141,12 @@ pub(super) fn rewrite(expr: &mut Expr) {
                 return;
             }
             let plain = match name.as_str() {
+                DIFFERENCE => difference(arguments(function)),
                 "DECODE" => decode(arguments(function)),
                 "CONCAT" => concatenated(arguments(function)),
                 "GREATEST" | "LEAST" => null_if_any(function),
+                // Where random numbers start from is not for statements to say.
+                "RAND" if arguments(function).len() == 1 => Some(call("RAND", [])),
                 "REGEXP_REPLACE" => {
                     replace_all(function);
                     None
@@ -167,6 +193,24 @@ fn decode(args: &[FunctionArg]) -> Option<Expr> {
     parsed(&format!("CASE {}{last} END", whens.join(" ")), |parser| parser.parse_expr())
 }
 
+/// `(x - y) DAY`: what is subtracted is no number.
+fn difference(args: &[FunctionArg]) -> Option<Expr> {
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(units)), FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] = args
+    else {
+        return None;
+    };
+    let mut of = of;
+    while let Expr::Nested(inner) = of {
+        of = inner;
+    }
+    match of {
+        Expr::BinaryOp { left, op: BinaryOperator::Minus, right } => {
+            Some(call(DIFFERENCE, [units.clone(), (**left).clone(), (**right).clone()]))
+        }
+        _ => None,
+    }
+}
+
 /// `CONCAT(a, b)`: null if one of them is.
 fn concatenated(args: &[FunctionArg]) -> Option<Expr> {
     let args: Vec<_> = args.iter().map(|arg| format!("({arg})")).collect();
@@ -190,35 +234,11 @@ fn replace_all(function: &mut Function) {
     }
 }
 
-pub(super) fn parsed<T>(text: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Option<T> {
+pub(super) fn parsed<T>(
+    text: &str,
+    parse: impl FnOnce(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+) -> Option<T> {
     Parser::new(&GenericDialect {}).try_with_sql(text).and_then(|mut parser| parse(&mut parser)).ok()
-}
-
-/// `INTERVAL '1 02:03:04.5' DAY TO SECOND` and `INTERVAL '1-2' YEAR TO MONTH`, told in the smaller unit.
-fn whole_interval(interval: &mut Interval) {
-    let (Some(from), Some(to)) = (&interval.leading_field, &interval.last_field) else { return };
-    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(value), .. }) = &*interval.value else { return };
-    let (negative, digits) = value.strip_prefix('-').map_or((false, value.as_str()), |digits| (true, digits));
-    let units = [("YEAR", 12), ("MONTH", 1), ("DAY", 86_400), ("HOUR", 3_600), ("MINUTE", 60), ("SECOND", 1)];
-    let place = |field: &DateTimeField| units.iter().position(|(name, _)| *name == field.to_string());
-    let (Some(first), Some(last)) = (place(from), place(to)) else { return };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let parts: Option<Vec<i64>> = whole.split(['-', ' ', ':']).map(|part| part.parse().ok()).collect();
-    let Some(parts) = parts.filter(|parts| first < last && parts.len() == last - first + 1) else { return };
-    let lengths = units.iter().skip(first).map(|(_, length)| *length);
-    let Some(total) = parts
-        .iter()
-        .zip(lengths)
-        .try_fold(0_i64, |total, (part, length)| part.checked_mul(length).and_then(|part| total.checked_add(part)))
-    else {
-        return;
-    };
-    let unit = if last == 1 { DateTimeField::Month } else { DateTimeField::Second };
-    let sign = if negative { "-" } else { "" };
-    let value = if fraction == "0" { format!("{sign}{total}") } else { format!("{sign}{total}.{fraction}") };
-    *interval.value = literal(value);
-    interval.leading_field = Some(unit);
-    interval.last_field = None;
 }
 
 /// `TIMESTAMPADD(DAY, ...)`: the unit is no column.
@@ -233,16 +253,15 @@ fn units_as_text(function: &mut Function) {
     }
 }
 
-#[cfg(feature = "sql")]
 fn is_parameter(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
 }
 
-fn text(value: &str) -> Expr {
+pub(super) fn text(value: &str) -> Expr {
     literal(value.to_uppercase())
 }
 
-fn literal(text: String) -> Expr {
+pub(super) fn literal(text: String) -> Expr {
     Expr::Value(Value::SingleQuotedString(text).with_span(Span::empty()))
 }
 
@@ -268,7 +287,7 @@ mod tests {
 
     fn rewritten(sql: &str) -> String {
         let mut expr = Parser::new(&GenericDialect {}).try_with_sql(sql).unwrap().parse_expr().unwrap();
-        rewrite(&mut expr);
+        rewrite(&mut expr).unwrap();
         expr.to_string()
     }
 
@@ -283,9 +302,6 @@ mod tests {
             ("FLOOR(X)", "FLOOR(X)"),
             ("TIMESTAMPADD(SQL_TSI_DAY, 1, T)", "TIMESTAMPADD('DAY', 1, T)"),
             ("TIMESTAMPDIFF(MONTH, T, U)", "TIMESTAMPDIFF('MONTH', T, U)"),
-            ("INTERVAL '-1-2' YEAR TO MONTH", "INTERVAL '-14' MONTH"),
-            ("INTERVAL '1 02:03:04.5' DAY TO SECOND", "INTERVAL '93784.5' SECOND"),
-            ("INTERVAL '2:03' HOUR TO MINUTE", "INTERVAL '7380' SECOND"),
             ("DECODE(A, 1, 'x', 'y')", "CASE WHEN A IS NOT DISTINCT FROM 1 THEN 'x' ELSE 'y' END"),
             ("PI", "PI()"),
             ("\"PI\"", "\"PI\""),

@@ -75,7 +75,7 @@ pub(super) fn change(parsed: &Parsed, catalog: &Catalog, schema: &str) -> Result
         }
         Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-            let [from] = from.as_slice() else { return Err(invalid("DELETE takes one table")) };
+            let [from] = from.as_slice() else { return Err(unknown("DELETE of several tables")) };
             let table = find(catalog, schema, table_name(&from.relation)?)?;
             let query = select(keys(&table, &from.relation), vec![from.clone()], delete.selection.clone())?;
             (query, Target { table, source: Source::Delete })
@@ -111,7 +111,29 @@ fn insert_query(insert: &Insert, catalog: &Catalog, schema: &str) -> Result<(Que
             }
         }
     }
+    if let Some(count) = width(&query.body)
+        && count != columns.len()
+    {
+        return Err(invalid(format!(
+            "Number of INSERT target columns ({}) does not equal number of source items ({count})",
+            columns.len()
+        )));
+    }
     Ok((query, Target { table, source: Source::Insert { columns, defaults } }))
+}
+
+/// How many columns a query has, where its select list says so.
+fn width(body: &SetExpr) -> Option<usize> {
+    match body {
+        SetExpr::Select(select) => {
+            let plain =
+                |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+            select.projection.iter().all(plain).then_some(select.projection.len())
+        }
+        SetExpr::SetOperation { left, .. } => width(left),
+        SetExpr::Query(query) => width(&query.body),
+        _ => None,
+    }
 }
 
 fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query, Target)> {
@@ -121,7 +143,7 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
     let mut inserted = Vec::new();
     for clause in &merge.clauses {
         if clause.predicate.is_some() {
-            return Err(invalid("MERGE with a condition after MATCHED is not supported"));
+            return Err(unknown("MERGE with a condition after MATCHED"));
         }
         match (&clause.clause_kind, &clause.action) {
             (MergeClauseKind::Matched, MergeAction::Update(set)) if update.is_none() => {
@@ -142,9 +164,7 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
                 insert = Some(columns);
             }
             _ => {
-                return Err(invalid(
-                    "MERGE knows WHEN MATCHED THEN UPDATE and WHEN NOT MATCHED THEN INSERT, each once",
-                ));
+                return Err(unknown("MERGE but for one UPDATE of what is MATCHED and one INSERT of what is not"));
             }
         }
     }
@@ -182,7 +202,7 @@ fn assignments(list: &[Assignment], table: &Table, defaults: bool) -> Result<(Ve
     let mut values = Vec::new();
     for (place, assignment) in list.iter().enumerate() {
         let AssignmentTarget::ColumnName(name) = &assignment.target else {
-            return Err(invalid("An assignment sets one column"));
+            return Err(unknown("An assignment to several columns"));
         };
         let column = column(name, table)?;
         if columns.contains(&column) {
@@ -248,7 +268,7 @@ fn last(name: &ObjectName) -> String {
     name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone()).unwrap_or_default()
 }
 
-fn is_default(expr: &Expr) -> bool {
+pub(super) fn is_default(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(Ident { value, quote_style: None, .. }) if value == "DEFAULT")
 }
 
@@ -285,6 +305,11 @@ fn select(
 fn empty_query() -> Result<Query> {
     let parsed = Parser::new(&GenericDialect {}).try_with_sql("SELECT 1").and_then(|mut parser| parser.parse_query());
     parsed.map(|query| *query).map_err(|e| Error::new(Kind::Internal, e.to_string()))
+}
+
+/// What is no SQL to Ignite.
+fn unknown(what: &str) -> Error {
+    Error::new(Kind::SqlParse, format!("Failed to parse query: {what} is not supported here"))
 }
 
 fn invalid(text: impl std::fmt::Display) -> Error {

@@ -30,6 +30,8 @@ const TRIES_MAX: u32 = 100;
 pub struct Options {
     /// The schema of unqualified names.
     pub schema: String,
+    /// The id of the time zone of local times; none is UTC.
+    pub zone: Option<String>,
     /// Rows of a page.
     pub page_rows: usize,
     /// How long the statement may run.
@@ -43,7 +45,8 @@ pub struct Options {
 impl Default for Options {
     /// No transaction, no parameters, unqualified names in PUBLIC.
     fn default() -> Self {
-        Self { schema: PUBLIC.into(), page_rows: 1, timeout: None, transaction: None, arguments: Vec::new() }
+        let schema = PUBLIC.into();
+        Self { schema, zone: None, page_rows: 1, timeout: None, transaction: None, arguments: Vec::new() }
     }
 }
 
@@ -128,7 +131,7 @@ impl Execution {
         }
         let parameters = prepared.statement().parameters();
         let arguments = vec![Argument { ty: None, value: Value::Null }; parameters];
-        let options = Options { schema: schema.to_owned(), page_rows: 1, timeout: None, transaction, arguments };
+        let options = Options { schema: schema.to_owned(), transaction, arguments, ..Options::default() };
         let keyed = prepared.keyed(engine.catalog(), schema);
         let state = match keyed.as_ref().and_then(|keyed| keyed.columns()) {
             Some(columns) => State::Described(Arc::clone(columns)),
@@ -323,7 +326,15 @@ impl Execution {
 fn begin(prepared: &Arc<Prepared>, options: &Options, service: &Service, engine: &mut Engine) -> Result<State> {
     let class = prepared.statement().class();
     match class {
-        Class::TransactionControl => return Err(control_alone()),
+        Class::TransactionControl => {
+            return Err(match prepared.statement() {
+                // Only START TRANSACTION and COMMIT are SQL to Ignite.
+                ddl::Statement::Other { what, .. } if what == "ROLLBACK" || what == "BEGIN" => {
+                    Error::new(Kind::SqlParse, format!("Failed to parse query: {what} is no statement"))
+                }
+                _ => control_alone(),
+            });
+        }
         Class::Ddl if options.transaction.is_some() => {
             return Err(Error::new(Kind::SqlRuntime, "DDL doesn't support transactions."));
         }
@@ -366,6 +377,7 @@ fn job(parsed: Arc<Parsed>, prepared: &Prepared, work: Work, options: &Options, 
         transaction: options.transaction,
         work,
         schema: options.schema.clone(),
+        zone: options.zone.clone(),
         arguments: options.arguments.clone(),
         snapshot,
         committed,

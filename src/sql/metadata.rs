@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub const UNDEFINED_PRECISION: i64 = -1;
 /// As for the precision.
 pub const UNDEFINED_SCALE: i64 = i32::MIN as i64;
+/// Precision and scale of all intervals.
+const INTERVAL_DIGITS: (i64, i64) = (10, 6);
 
 /// The schema of the system views.
 pub const SYSTEM: &str = "SYSTEM";
@@ -223,9 +225,8 @@ pub fn key_columns(table: &Table) -> impl Iterator<Item = Arc<str>> + '_ {
 pub fn precision_and_scale(ty: Option<ColumnType>) -> (i64, i64) {
     let length = |n: u32| if n == UNLIMITED { UNDEFINED_PRECISION } else { n.into() };
     match ty {
-        None | Some(ColumnType::Uuid | ColumnType::Period | ColumnType::Duration) => {
-            (UNDEFINED_PRECISION, UNDEFINED_SCALE)
-        }
+        None | Some(ColumnType::Uuid) => (UNDEFINED_PRECISION, UNDEFINED_SCALE),
+        Some(ColumnType::Period | ColumnType::Duration) => INTERVAL_DIGITS,
         Some(ColumnType::Boolean) => (1, UNDEFINED_SCALE),
         Some(ColumnType::Int8) => (3, 0),
         Some(ColumnType::Int16) => (5, 0),

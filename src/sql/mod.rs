@@ -22,6 +22,8 @@ mod calls;
 mod dml;
 pub mod exec;
 pub mod keyed;
+#[cfg(feature = "sql")]
+mod literals;
 pub mod metadata;
 #[cfg(feature = "sql")]
 mod names;
@@ -39,6 +41,8 @@ mod refuse;
 pub mod results;
 pub mod row;
 pub mod script;
+#[cfg(feature = "sql")]
+mod subqueries;
 pub mod takes;
 
 #[cfg(not(feature = "sql"))]
@@ -188,6 +192,8 @@ pub struct Job {
     pub work: Work,
     /// The schema of unqualified names.
     pub schema: String,
+    /// The id of the time zone of local times; none is UTC.
+    pub zone: Option<String>,
     /// The parameters.
     pub arguments: Vec<Argument>,
     /// What it reads: the committed value with the writes of its transaction.

@@ -44,15 +44,15 @@ pub(super) fn is_column(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && !calls::is_bare(expr)
 }
 
-/// The name of an expression without an alias, at this place of a select list.
-pub(super) fn name_of(expr: &Expr, place: usize) -> String {
+/// The name of an expression without an alias, at this place of a select list; `by_text`: that of a whole statement.
+pub(super) fn name_of(expr: &Expr, place: usize, by_text: bool) -> String {
     match expr {
         Expr::Identifier(ident) => return ident.value.clone(),
         Expr::CompoundIdentifier(parts) => return parts.last().map(|part| part.value.clone()).unwrap_or_default(),
-        Expr::Nested(inner) => return name_of(inner, place),
+        Expr::Nested(inner) => return name_of(inner, place, by_text),
         _ => {}
     }
-    match readable(expr) {
+    match by_text && readable(expr) {
         true => text(expr).chars().take(NAME_CHARS_MAX).collect(),
         false => format!("EXPR${place}"),
     }
@@ -186,13 +186,19 @@ fn call(function: &Function) -> String {
         name => name,
     };
     let FunctionArguments::List(list) = &function.args else { return name };
+    if let [units, FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] = list.args.as_slice()
+        && name == calls::DIFFERENCE
+    {
+        return format!("({}) {}", text(of), units.to_string().trim_matches('\''));
+    }
     let args = list.args.iter().map(|arg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr),
         other => other.to_string(),
     });
     let distinct = match list.duplicate_treatment {
         Some(DuplicateTreatment::Distinct) => "DISTINCT ",
-        _ => "",
+        Some(DuplicateTreatment::All) => "ALL ",
+        None => "",
     };
     format!("{name}({distinct}{})", joined(args, ", "))
 }
@@ -271,7 +277,7 @@ mod tests {
             ("INTERVAL '1' DAY", "INTERVAL '1' DAY"),
         ] {
             let expr = Parser::new(&GenericDialect {}).try_with_sql(sql).unwrap().parse_expr().unwrap();
-            assert_eq!(name_of(&expr, 3), name, "{sql}");
+            assert_eq!(name_of(&expr, 3, true), name, "{sql}");
         }
     }
 }

@@ -10,9 +10,9 @@ use super::calls;
 use super::names::{is_column, name_of};
 use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    DataType, Expr, Fetch, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderBy,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TypedString, Value, ValueWithSpan,
-    VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    DataType, ExactNumberInfo, Expr, Fetch, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
+    LimitClause, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TypedString,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -28,6 +28,13 @@ impl Names {
     /// The name that clients see.
     pub fn shown<'a>(&'a self, unique: &'a str) -> &'a str {
         self.0.get(unique).map_or(unique, String::as_str)
+    }
+
+    /// Another column of a name that a list has already: the name it goes by.
+    pub fn again(&mut self, name: &str) -> String {
+        let unique = format!("{name}\u{1f}{}", self.0.len() + 1);
+        self.0.insert(unique.clone(), name.to_owned());
+        unique
     }
 }
 
@@ -47,16 +54,14 @@ pub(super) fn normalize(statement: &mut Statement) -> Result<Names> {
 #[derive(Default)]
 struct Normalizer {
     names: Names,
-    unique: usize,
+    /// Queries around the one at hand.
+    depth: usize,
 }
 
 impl VisitorMut for Normalizer {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        if let Err(error) = super::refuse::set_operation(&query.body) {
-            return ControlFlow::Break(error);
-        }
         if let Some(fetch) = query.fetch.take()
             && let Err(error) = limit_by_fetch(query, fetch)
         {
@@ -67,13 +72,30 @@ impl VisitorMut for Normalizer {
         }
         match &mut query.limit_clause {
             Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+                let counts = limit.iter().chain(offset.iter().map(|o| &o.value));
+                if counts.into_iter().any(|count| !counts_rows(count)) {
+                    return ControlFlow::Break(unknown("such a LIMIT"));
+                }
                 limit.iter_mut().chain(offset.iter_mut().map(|o| &mut o.value)).for_each(keep);
             }
             Some(LimitClause::OffsetCommaLimit { offset, limit }) => [offset, limit].into_iter().for_each(keep),
             None => {}
         }
-        // The branches of a set operation have no names of their own; the first one's are the result's.
-        name_lists(&mut query.body, self);
+        super::subqueries::values(&mut query.body);
+        // The branches of a set operation have no names of their own; the first one's are the result's. Only what a
+        // client sees is named by its text.
+        let by_text = self.depth == 0 && matches!(*query.body, SetExpr::Select(_));
+        self.depth += 1;
+        match name_lists(&mut query.body, by_text, &mut self.names) {
+            Ok(()) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
+        order_by_names(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.depth -= 1;
         ControlFlow::Continue(())
     }
 
@@ -85,16 +107,33 @@ impl VisitorMut for Normalizer {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        if select.top.is_some() {
+            return ControlFlow::Break(unknown("TOP"));
+        }
+        let aggregates = super::subqueries::aggregates(&select.projection);
         if let GroupByExpr::Expressions(list, _) = &mut select.group_by {
+            // Parentheses around keys mean nothing; without a key there is one group, as where none is asked for.
+            if list.iter().any(|key| matches!(key, Expr::Tuple(keys) if !keys.is_empty() || aggregates)) {
+                *list = std::mem::take(list)
+                    .into_iter()
+                    .flat_map(|key| match key {
+                        Expr::Tuple(keys) => keys,
+                        key => vec![key],
+                    })
+                    .collect();
+            }
             list.iter_mut().for_each(keep);
         }
+        super::subqueries::as_values(&mut select.projection);
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        calls::rewrite(expr);
+        if let Err(error) = calls::rewrite(expr) {
+            return ControlFlow::Break(error);
+        }
         match expr {
-            Expr::Interval(interval) => keep(&mut interval.value),
+            Expr::Subquery(query) => super::subqueries::single(query),
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over
                     && let Some(frame) = &mut spec.window_frame
@@ -127,6 +166,9 @@ impl VisitorMut for Normalizer {
                 DataType::DoublePrecision
             } else if digits.parse::<i32>().is_ok() {
                 DataType::Int(None)
+            } else if !digits.contains('.') && digits.parse::<i64>().is_err() {
+                let count = digits.trim_start_matches('-').len() as u64;
+                DataType::Decimal(ExactNumberInfo::Precision(count))
             } else {
                 return ControlFlow::Continue(());
             };
@@ -134,6 +176,15 @@ impl VisitorMut for Normalizer {
             *expr = Expr::TypedString(TypedString { data_type: ty, value, uses_odbc_syntax: false });
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether a limit is no literal, or one of a number of rows.
+fn counts_rows(expr: &Expr) -> bool {
+    match expr {
+        Expr::UnaryOp { .. } => false,
+        Expr::Value(value) => !matches!(value.value, Value::SingleQuotedString(_)),
+        _ => true,
     }
 }
 
@@ -154,13 +205,11 @@ fn system_range(relation: &mut TableFactor) -> Result<()> {
         return Err(invalid(format!("No match found for function signature {}", function.name)));
     }
     let FunctionArguments::List(list) = &function.args else { return Err(invalid("SYSTEM_RANGE takes two numbers")) };
-    let mut args = list.args.clone();
-    for arg in &mut args {
-        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
-            keep(expr);
-        }
-    }
-    let args = args.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let args = list.args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => whole(expr).unwrap_or_else(|| expr.to_string()),
+        other => other.to_string(),
+    });
+    let args = args.collect::<Vec<_>>().join(", ");
     let alias = alias.as_ref().map_or_else(|| "\"SYSTEM_RANGE\"".to_owned(), |alias| alias.to_string());
     let alias = alias.trim_start_matches("AS ");
     let text = format!("SELECT * FROM (SELECT \"value\" AS \"X\" FROM GENERATE_SERIES({args})) AS {alias}");
@@ -174,9 +223,21 @@ fn system_range(relation: &mut TableFactor) -> Result<()> {
     Ok(())
 }
 
+/// A number without its fraction, marked as one that counts.
+fn whole(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => {
+            let whole = digits.split('.').next().filter(|whole| !whole.is_empty()).unwrap_or("0");
+            whole.bytes().all(|b| b.is_ascii_digit()).then(|| format!("{whole}L"))
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => whole(expr).map(|digits| format!("-{digits}")),
+        _ => None,
+    }
+}
+
 fn limit_by_fetch(query: &mut Query, fetch: Fetch) -> Result<()> {
     let Fetch { with_ties: false, percent: false, quantity } = fetch else {
-        return Err(invalid("FETCH with PERCENT or TIES is not supported"));
+        return Err(unknown("FETCH with PERCENT or TIES"));
     };
     let one = Expr::Value(Value::Number("1".into(), true).with_span(Span::empty()));
     let count = quantity.unwrap_or(one);
@@ -191,33 +252,32 @@ fn limit_by_fetch(query: &mut Query, fetch: Fetch) -> Result<()> {
     Ok(())
 }
 
-fn name_lists(body: &mut SetExpr, names: &mut Normalizer) {
+fn name_lists(body: &mut SetExpr, by_text: bool, names: &mut Names) -> Result<()> {
     match body {
-        SetExpr::Select(select) => name_list(&mut select.projection, names),
+        SetExpr::Select(select) => name_list(&mut select.projection, by_text, names),
         SetExpr::SetOperation { left, right, .. } => {
-            name_lists(left, names);
-            name_lists(right, names);
+            name_lists(left, by_text, names)?;
+            name_lists(right, by_text, names)
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
-fn name_list(items: &mut [SelectItem], names: &mut Normalizer) {
+fn name_list(items: &mut [SelectItem], by_text: bool, names: &mut Names) -> Result<()> {
     let mut taken = HashSet::new();
     for (place, item) in items.iter_mut().enumerate() {
         let name = match item {
-            SelectItem::UnnamedExpr(expr) => name_of(expr, place),
+            SelectItem::UnnamedExpr(expr) => name_of(expr, place, by_text),
+            // To Ignite a text behind a text is its other half, on a line of its own.
+            SelectItem::ExprWithAlias { alias: Ident { quote_style: Some('\''), .. }, .. } => {
+                return Err(invalid("String literal continued on same line"));
+            }
             SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
             _ => continue,
         };
         let unique = match taken.insert(name.clone()) {
             true => name,
-            false => {
-                names.unique += 1;
-                let unique = format!("{name}\u{1f}{}", names.unique);
-                names.names.0.insert(unique.clone(), name);
-                unique
-            }
+            false => names.again(&name),
         };
         if let SelectItem::UnnamedExpr(expr) = item {
             // A column keeps its table's name in front unless it is renamed.
@@ -229,11 +289,36 @@ fn name_list(items: &mut [SelectItem], names: &mut Normalizer) {
             *alias = quoted(&unique);
         }
     }
+    Ok(())
+}
+
+/// Of DISTINCT rows only what they show is there to sort by.
+fn order_by_names(query: &mut Query) {
+    let SetExpr::Select(select) = &*query.body else { return };
+    let Some(OrderBy { kind: OrderByKind::Expressions(list), .. }) = &mut query.order_by else { return };
+    if select.distinct.is_none() {
+        return;
+    }
+    for order in list {
+        for item in &select.projection {
+            if let SelectItem::ExprWithAlias { expr, alias } = item
+                && *expr == order.expr
+            {
+                order.expr = Expr::Identifier(alias.clone());
+                break;
+            }
+        }
+    }
 }
 
 /// A name as it is, whatever its case.
 pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
+}
+
+/// What is no SQL to Ignite.
+fn unknown(what: &str) -> Error {
+    Error::new(Kind::SqlParse, format!("Failed to parse query: {what} is not supported here"))
 }
 
 fn invalid(text: impl std::fmt::Display) -> Error {

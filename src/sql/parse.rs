@@ -4,6 +4,7 @@
 //! case, a parameter is a `?`, and a few words stand for others. What is left to do needs the tree: `normal`.
 
 use crate::error::{Error, Kind, Result};
+use crate::sql::calls;
 use crate::sql::normal::{self, Names};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::GenericDialect;
@@ -112,9 +113,27 @@ fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithS
             // EXPLAIN [MAPPING | PLAN] FOR ...
             Token::Word(_) if place == 0 && is(0, "EXPLAIN") && is(2, "FOR") => place += 2,
             // TIMESTAMP WITH LOCAL TIME ZONE
-            Token::Word(_) if is(place, "LOCAL") && is(place + 1, "TIME") && is(place + 2, "ZONE") => {
-                place += 1;
+            Token::Word(_)
+                if is(place, "WITH") && is(place + 1, "LOCAL") && is(place + 2, "TIME") && is(place + 3, "ZONE") =>
+            {
+                local_zone(&mut out);
+                place += 4;
                 continue;
+            }
+            // (x - y) DAY
+            Token::Word(word) if matches!(tokens.get(place.wrapping_sub(1)).map(|t| &t.token), Some(Token::RParen)) => {
+                word.value = word.value.to_uppercase();
+                let to = is(place + 1, "TO").then(|| tokens.get(place + 2)).flatten();
+                if word.quote_style.is_none()
+                    && let Some(words) = difference(&mut out, &word.value, to)
+                {
+                    place += words;
+                    continue;
+                }
+            }
+            // TRIM(LEADING FROM x): blanks.
+            Token::Word(_) if is(place, "FROM") && trims(&out) => {
+                out.push(TokenWithSpan { token: Token::SingleQuotedString(" ".into()), span: token.span });
             }
             Token::Word(word) if word.quote_style.is_none() => {
                 word.value = word.value.to_uppercase();
@@ -132,6 +151,88 @@ fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithS
         place += 1;
     }
     out
+}
+
+/// To the parser, the type with the time zone of whoever looks is called TIMESTAMPTZ.
+fn local_zone(out: &mut [TokenWithSpan]) {
+    // TIMESTAMP may have a precision behind it.
+    for token in out.iter_mut().rev().take(4) {
+        if let Token::Word(word) = &mut token.token
+            && word.keyword == Keyword::TIMESTAMP
+        {
+            *word = Word { value: "TIMESTAMPTZ".into(), quote_style: None, keyword: Keyword::TIMESTAMPTZ };
+            return;
+        }
+    }
+}
+
+/// Whether the tokens end with `TRIM(LEADING` or its like.
+fn trims(out: &[TokenWithSpan]) -> bool {
+    let mut last = out.iter().rev().map(|t| &t.token);
+    let side = matches!(last.next(), Some(Token::Word(word))
+        if matches!(word.keyword, Keyword::BOTH | Keyword::LEADING | Keyword::TRAILING));
+    side && matches!(last.next(), Some(Token::LParen))
+        && matches!(last.next(), Some(Token::Word(word)) if word.keyword == Keyword::TRIM)
+}
+
+/// Makes a call of `(x - y)` before the units of an interval; how many tokens the units have.
+fn difference(out: &mut Vec<TokenWithSpan>, unit: &str, to: Option<&TokenWithSpan>) -> Option<usize> {
+    const UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+    if !UNITS.contains(&unit) {
+        return None;
+    }
+    let last = match to.map(|to| &to.token) {
+        Some(Token::Word(word)) => Some(word.value.to_uppercase()).filter(|word| UNITS.contains(&word.as_str())),
+        _ => None,
+    };
+    let (mut depth, mut minus, mut open) = (0_usize, false, None);
+    for (place, token) in out.iter().enumerate().rev() {
+        match token.token {
+            Token::RParen => depth += 1,
+            Token::LParen => {
+                depth -= 1;
+                if depth == 0 {
+                    open = Some(place);
+                    break;
+                }
+            }
+            Token::Minus => minus |= depth == 1,
+            _ => {}
+        }
+    }
+    let open = open.filter(|_| minus)?;
+    // Behind a word the parentheses may be those of a call.
+    let before = open.checked_sub(1).and_then(|place| out.get(place)).map(|t| &t.token);
+    if let Some(Token::Word(word)) = before
+        && !matches!(
+            word.keyword,
+            Keyword::SELECT
+                | Keyword::WHERE
+                | Keyword::BY
+                | Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::ON
+                | Keyword::WHEN
+                | Keyword::THEN
+                | Keyword::ELSE
+                | Keyword::BETWEEN
+                | Keyword::DISTINCT
+        )
+    {
+        return None;
+    }
+    let span = out.get(open)?.span;
+    let token = |token| TokenWithSpan { token, span };
+    let units = match &last {
+        Some(last) => format!("{unit} TO {last}"),
+        None => unit.to_owned(),
+    };
+    let name = Word { value: calls::DIFFERENCE.into(), quote_style: None, keyword: Keyword::NoKeyword };
+    let call = [Token::Word(name), Token::LParen, Token::SingleQuotedString(units), Token::Comma];
+    out.splice(open..open, call.map(token));
+    out.push(token(Token::RParen));
+    Some(if last.is_some() { 3 } else { 1 })
 }
 
 fn refused(error: &ParserError) -> Error {
@@ -168,10 +269,13 @@ mod tests {
                 if cfg!(feature = "sql") {
                     "SELECT A FROM T WHERE cast_to(B, '{\"Timestamp\":{\"precision\":6}}') > C"
                 } else {
-                    "SELECT A FROM T WHERE CAST(B AS TIMESTAMP WITH TIME ZONE) > C"
+                    "SELECT A FROM T WHERE CAST(B AS TIMESTAMPTZ) > C"
                 },
             ),
             ("explain plan for select a from t", "EXPLAIN SELECT A FROM T"),
+            ("select (a - b) day to second x", "SELECT INTERVAL_BETWEEN('DAY TO SECOND', A, B) AS \"X\""),
+            ("select f(a - b) day", "SELECT F(A - B) AS \"DAY\""),
+            ("select trim(leading from a) x", "SELECT TRIM(LEADING ' ' FROM A) AS \"X\""),
         ] {
             assert_eq!(tree(text), expected);
         }

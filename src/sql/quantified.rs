@@ -61,13 +61,31 @@ pub(super) fn similar(negated: bool, expr: &Expr, pattern: &Expr, escape: Option
     parsed(&text, |parser| parser.parse_expr())
 }
 
-/// A LIKE pattern in which a backslash is itself: what DataFusion means by it.
-pub(super) fn plain_backslashes(pattern: &mut Expr) {
-    if let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern
-        && text.contains('\\')
-    {
-        *text = text.replace('\\', "\\\\");
+/// A LIKE pattern as DataFusion means it, where a backslash always escapes: without ESCAPE one is itself, and what another
+/// character escapes is escaped by one.
+pub(super) fn backslashes(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else { return };
+    let by = match escape.as_ref().map(|escape| single(&escape.value)) {
+        None => None,
+        Some(Some(by)) => Some(by),
+        Some(None) => return,
+    };
+    let mut told = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let escaped = Some(c) == by;
+        let c = if escaped { chars.next() } else { Some(c) };
+        match c {
+            Some(c @ ('%' | '_')) if escaped => told.extend(['\\', c]),
+            // Nothing else may be escaped but the escape.
+            Some(c) if escaped && Some(c) != by => return,
+            Some('\\') => told.push_str("\\\\"),
+            Some(c) => told.push(c),
+            None => return,
+        }
     }
+    *text = told;
+    *escape = None;
 }
 
 fn literal(expr: &Expr) -> Option<&str> {
@@ -99,6 +117,17 @@ mod tests {
         assert_eq!(regex("'a(b|x)_%'"), "(regexp_like(S, '^(?s:a(b|x)..*)$'))");
         assert_eq!(regex("'a.c'"), "(regexp_like(S, '^(?s:a\\.c)$'))");
         assert!(similar(false, &expr("S"), &expr("P"), None).is_none());
+    }
+
+    #[test]
+    fn escapes_become_backslashes() {
+        let told = |sql: &str| {
+            let Expr::Like { mut pattern, mut escape_char, .. } = expr(sql) else { panic!("{sql}") };
+            backslashes(&mut pattern, &mut escape_char);
+            pattern.to_string()
+        };
+        assert_eq!(told("A LIKE 'a!%b!!_' ESCAPE '!'"), "'a\\%b!_'");
+        assert_eq!(told("A LIKE 'a\\%'"), "'a\\\\%'");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! other rows than those that were meant.
 
 use crate::error::{Error, Kind, Result};
-use sqlparser::ast::{Delete, FromTable, Insert, SetExpr, SetOperator, SetQuantifier, Statement, Update};
+use sqlparser::ast::{Delete, FromTable, Insert, Statement, Update};
 
 /// Refuses a change with such a clause.
 ///
@@ -20,25 +20,6 @@ pub(super) fn clauses(statement: &Statement) -> Result<()> {
             Err(Error::new(Kind::SqlParse, format!("Failed to parse query: {clause} is not supported here")))
         }
         None => Ok(()),
-    }
-}
-
-/// Refuses set operations that would answer other rows.
-///
-/// # Errors
-/// `SqlValidation` for EXCEPT ALL, of which the engine knows only that a row is there, not how often.
-pub(super) fn set_operation(body: &SetExpr) -> Result<()> {
-    match body {
-        SetExpr::SetOperation {
-            op: SetOperator::Except | SetOperator::Minus,
-            set_quantifier: SetQuantifier::All,
-            ..
-        } => Err(Error::new(Kind::SqlValidation, "Failed to validate query. EXCEPT ALL is not supported")),
-        SetExpr::SetOperation { left, right, .. } => {
-            set_operation(left)?;
-            set_operation(right)
-        }
-        _ => Ok(()),
     }
 }
 

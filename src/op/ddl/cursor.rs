@@ -63,6 +63,10 @@ impl Dialect for Ignite {
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
         ch == '"'
     }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
 }
 
 impl<'a> Cursor<'a> {

@@ -103,6 +103,9 @@ impl Keyed {
     /// The key of the one row that the statement is about; an empty one for new rows. `None`: with these parameters the
     /// statement is more than a table operation.
     pub fn key(&self, arguments: &[Argument]) -> Option<Key> {
+        if self.takes_local_times(arguments) {
+            return None;
+        }
         let constants = match &self.what {
             What::Select { key, .. } | What::Update { key, .. } | What::Delete { key } => key,
             What::Insert { columns, rows } => return uniform(columns.len(), rows, arguments).then(Key::new),
@@ -115,6 +118,23 @@ impl Keyed {
             key::push(&mut out, &value, ty).ok()?;
         }
         Some(out)
+    }
+
+    /// Whether a local time becomes a point in time, or the other way around: only the query engine knows time zones.
+    fn takes_local_times(&self, arguments: &[Argument]) -> bool {
+        let schema = self.table.newest();
+        let local = |(column, constant): (&usize, &Constant)| {
+            matches!(
+                (schema.columns.get(*column).map(|column| column.ty), constant.value(arguments)),
+                (Some(ColumnType::Timestamp { .. }), Some(Value::Datetime(..)))
+                    | (Some(ColumnType::Datetime { .. }), Some(Value::Timestamp(_)))
+            )
+        };
+        match &self.what {
+            What::Insert { columns, rows } => rows.iter().any(|row| columns.iter().zip(row).any(local)),
+            What::Update { columns, values, .. } => columns.iter().zip(values).any(local),
+            What::Select { .. } | What::Delete { .. } => false,
+        }
     }
 
     /// The rows that an INSERT puts.

@@ -4,6 +4,7 @@ use super::{Constant, Keyed, What};
 use crate::op::ddl::Literal;
 use crate::sql::{Origin, ResultColumn};
 use crate::store::catalog::{Catalog, Table};
+use crate::store::range;
 use crate::value::{ColumnType, Decimal, UNLIMITED, Value};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 use std::sync::Arc;
@@ -293,6 +294,10 @@ fn typed(kind: &str, text: &str) -> Option<Value<'static>> {
         "UUID" => (ColumnType::Uuid, 36),
         _ => return None,
     };
-    // Shorter ones are refused, or mean something, elsewhere.
-    (text.len() >= length).then(|| Literal::Text(text.to_owned()).value(ty)).flatten()
+    // Shorter ones and those out of range are refused, or mean something, elsewhere.
+    let value = (text.len() >= length).then(|| Literal::Text(text.to_owned()).value(ty)).flatten()?;
+    match &value {
+        Value::Datetime(date, time) => range::datetime(*date, *time).is_ok().then_some(value),
+        _ => Some(value),
+    }
 }

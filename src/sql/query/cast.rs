@@ -35,21 +35,29 @@ pub fn column_type(ty: &DataType) -> Result<Option<ColumnType>> {
         DataType::SmallInt(_) => ColumnType::Int16,
         DataType::Int(_) | DataType::Integer(_) => ColumnType::Int32,
         DataType::BigInt(_) => ColumnType::Int64,
-        DataType::Real => ColumnType::Float,
-        DataType::Double(_) | DataType::DoublePrecision | DataType::Float(_) => ColumnType::Double,
+        DataType::Real | DataType::Float(_) => ColumnType::Float,
+        DataType::Double(_) | DataType::DoublePrecision => ColumnType::Double,
         DataType::Decimal(info) | DataType::Numeric(info) | DataType::Dec(info) => match *info {
             ExactNumberInfo::None => ColumnType::Decimal { precision: DECIMAL_PRECISION, scale: 0 },
-            ExactNumberInfo::Precision(p) => ColumnType::Decimal { precision: p as u32, scale: 0 },
-            ExactNumberInfo::PrecisionAndScale(p, s) => {
-                ColumnType::Decimal { precision: p as u32, scale: u32::try_from(s).unwrap_or(0) }
+            ExactNumberInfo::Precision(0) | ExactNumberInfo::PrecisionAndScale(0, _) => {
+                return plan_err!("DECIMAL precision 0 must be between 1 and 32767");
             }
+            ExactNumberInfo::Precision(p) => ColumnType::Decimal { precision: p as u32, scale: 0 },
+            ExactNumberInfo::PrecisionAndScale(p, s) => match u32::try_from(s) {
+                Ok(scale) => ColumnType::Decimal { precision: p as u32, scale },
+                Err(_) => return plan_err!("DECIMAL scale {s} must be between 0 and 32767"),
+            },
         },
+        DataType::Char(None) | DataType::Character(None) => ColumnType::String { length: 1 },
         DataType::Varchar(length)
         | DataType::CharacterVarying(length)
         | DataType::CharVarying(length)
         | DataType::Char(length)
         | DataType::Character(length) => ColumnType::String {
             length: match length {
+                Some(CharacterLength::IntegerLength { length: 0, .. }) => {
+                    return plan_err!("VARCHAR length 0 must be between 1 and 2147483647");
+                }
                 Some(CharacterLength::IntegerLength { length, .. }) => u32::try_from(*length).unwrap_or(UNLIMITED),
                 _ => UNLIMITED,
             },
@@ -71,7 +79,9 @@ pub fn column_type(ty: &DataType) -> Result<Option<ColumnType>> {
         DataType::Timestamp(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
             ColumnType::Datetime { precision: digits(*p, 6)? }
         }
-        DataType::Timestamp(p, _) => ColumnType::Timestamp { precision: digits(*p, 6)? },
+        DataType::Timestamp(p, TimezoneInfo::Tz) => ColumnType::Timestamp { precision: digits(*p, 6)? },
+        DataType::Timestamp(..) => return plan_err!("TIMESTAMP WITH TIME ZONE is not supported"),
+        DataType::Text | DataType::String(_) => return plan_err!("Unknown type {ty}"),
         _ => return Ok(None),
     }))
 }

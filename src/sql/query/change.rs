@@ -1,6 +1,7 @@
 //! The rows of a change's query into the rows that are written.
 
 use super::arrays::value_at;
+use super::zone::Zone;
 use crate::error::{Error, Kind, Result};
 use crate::op::resolve::Resolver;
 use crate::op::tuple::Write;
@@ -10,7 +11,7 @@ use crate::sql::{Source, Target};
 use crate::store::database::{Database, ROW_OVERHEAD_BYTES};
 use crate::store::key::Key;
 use crate::store::schema::Schema;
-use crate::value::Value;
+use crate::value::{ColumnType, Value};
 use datafusion::arrow::array::RecordBatch;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub struct Collector<'a> {
     target: &'a Target,
     snapshot: &'a Database,
     schema: Arc<Schema>,
+    zone: Zone,
     rng: fastrand::Rng,
     /// The query's row at hand.
     row: usize,
@@ -31,12 +33,13 @@ pub struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// For a change of the rows of `snapshot`. Random defaults start from `seed`.
-    pub fn new(target: &'a Target, snapshot: &'a Database, seed: u64) -> Self {
+    /// For a change of the rows of `snapshot`. Random defaults start from `seed`; local times are those of `zone`.
+    pub fn new(target: &'a Target, snapshot: &'a Database, seed: u64, zone: Zone) -> Self {
         Self {
             target,
             snapshot,
             schema: Arc::clone(target.table.newest()),
+            zone,
             rng: fastrand::Rng::with_seed(seed),
             row: 0,
             writes: Vec::new(),
@@ -110,8 +113,12 @@ impl<'a> Collector<'a> {
         values: impl Iterator<Item = Value<'static>>,
         skip: &[usize],
     ) -> Result<()> {
-        let values = values.enumerate().map(|(place, value)| (!skip.contains(&place)).then_some(value));
-        let tuple = row::inserted(&self.schema, columns, values, &mut self.rng)?;
+        let values = values.zip(columns).enumerate().map(|(place, (value, column))| match skip.contains(&place) {
+            true => Ok(None),
+            false => self.local(value, *column).map(Some),
+        });
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let tuple = row::inserted(&self.schema, columns, values.into_iter(), &mut self.rng)?;
         if !self.written.insert(tuple.key.clone()) {
             return Err(duplicate_key());
         }
@@ -121,16 +128,34 @@ impl<'a> Collector<'a> {
     }
 
     fn update(&mut self, key: Key, columns: &[usize], values: impl Iterator<Item = Value<'static>>) -> Result<()> {
-        // A join may find a row more than once; the first counts.
+        // A join may find a row more than once: the first stays, and each is counted.
         if !self.written.insert(key.clone()) {
+            self.count += u64::from(matches!(self.target.source, Source::Merge { .. }));
             return Ok(());
         }
         let table = &self.target.table;
         let Some(row) = self.snapshot.get(table.id, &key) else { return Ok(()) };
-        let tuple = row::updated(table, row, columns, values, &mut self.rng)?;
+        let values = values.zip(columns).map(|(value, column)| self.local(value, *column));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let tuple = row::updated(table, row, columns, values.into_iter(), &mut self.rng)?;
         self.bytes += (tuple.key.len() + tuple.row.bytes().len()) as u64 + ROW_OVERHEAD_BYTES;
         self.put(Write { key: tuple.key, row: Some(tuple.row), new: false });
         Ok(())
+    }
+
+    /// The value for a column; local times are points in time in the statement's zone, and the other way around.
+    fn local(&self, value: Value<'static>, column: usize) -> Result<Value<'static>> {
+        let ty = self.schema.columns.get(column).map(|column| column.ty);
+        Ok(match (ty, value) {
+            (Some(ColumnType::Timestamp { .. }), Value::Datetime(date, time)) => {
+                Value::Timestamp(self.zone.point(date, time)?)
+            }
+            (Some(ColumnType::Datetime { .. }), Value::Timestamp(at)) => {
+                let (date, time) = self.zone.local(at)?;
+                Value::Datetime(date, time)
+            }
+            (_, value) => value,
+        })
     }
 
     fn put(&mut self, write: Write) {

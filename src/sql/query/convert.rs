@@ -7,7 +7,9 @@ use super::arrays::{ColumnBuilder, value_at};
 use super::rowwise::{failed, unexpected};
 use super::scan::external;
 use super::types;
-use crate::error::Result;
+use super::zone::Zone;
+use crate::error::{Error, Result};
+use crate::store::range;
 use crate::value::{ColumnType, Date, Decimal, Time, Timestamp, UNLIMITED, Value, text};
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
@@ -69,7 +71,10 @@ impl ScalarUDFImpl for CastTo {
         let array = value.to_array(if scalar { 1 } else { args.number_rows })?;
         let array = match widens(array.data_type(), args.return_field.data_type()) {
             true => datafusion::arrow::compute::cast(&array, args.return_field.data_type())?,
-            false => convert_all(&array, to).map_err(external)?,
+            false => {
+                let zone = Zone::of(&args.config_options).map_err(external)?;
+                convert_all(&array, to, &zone).map_err(external)?
+            }
         };
         match scalar {
             true => ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar),
@@ -124,14 +129,14 @@ fn widens(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-fn convert_all(array: &ArrayRef, to: ColumnType) -> Result<ArrayRef> {
+fn convert_all(array: &ArrayRef, to: ColumnType, zone: &Zone) -> Result<ArrayRef> {
     let mut out = ColumnBuilder::new(to, array.len());
     for row in 0..array.len() {
         if array.data_type().is_null() || array.is_null(row) {
             out.push_null();
             continue;
         }
-        out.push(&convert(&value_at(array, row)?, to)?)?;
+        out.push(&convert(&value_at(array, row)?, to, zone)?)?;
     }
     Ok(out.finish())
 }
@@ -186,8 +191,32 @@ fn sql_name(ty: ColumnType) -> String {
     }
 }
 
+/// Whether a literal of a date or time is one; its type is the right one for its digits.
+///
+/// # Errors
+/// `SqlRuntime`, what is wrong with it.
+pub fn moment_literal(text: &str, ty: ColumnType) -> Result<()> {
+    let zone = Zone::parse(None)?;
+    let value = convert(&Value::Str(text.into()), ty, &zone)?;
+    in_range(value, || failed("out of range")).map(|_| ())
+}
+
+/// The value, if a column could hold it.
+///
+/// # Errors
+/// What `beyond` makes.
+pub fn in_range(value: Value<'static>, beyond: impl FnOnce() -> Error) -> Result<Value<'static>> {
+    let checked = match &value {
+        Value::Date(date) => range::date(*date),
+        Value::Datetime(date, time) => range::datetime(*date, *time),
+        Value::Timestamp(at) => range::timestamp(*at),
+        _ => Ok(()),
+    };
+    checked.map(|()| value).map_err(|_| beyond())
+}
+
 /// The value as one of another type.
-fn convert(value: &Value<'_>, to: ColumnType) -> Result<Value<'static>> {
+fn convert(value: &Value<'_>, to: ColumnType, zone: &Zone) -> Result<Value<'static>> {
     Ok(match to {
         ColumnType::Int8 => Value::Int(integer(value, i8::MIN.into(), i8::MAX.into(), "TINYINT")?),
         ColumnType::Int16 => Value::Int(integer(value, i16::MIN.into(), i16::MAX.into(), "SMALLINT")?),
@@ -211,7 +240,7 @@ fn convert(value: &Value<'_>, to: ColumnType) -> Result<Value<'static>> {
             value => float(value)?,
         }),
         ColumnType::Decimal { precision, scale } => Value::Decimal(decimal(value, precision, scale)?),
-        ColumnType::String { length } => Value::Str(shortened(printed(value)?, length).into()),
+        ColumnType::String { length } => Value::Str(shortened(printed(value, zone)?, length).into()),
         ColumnType::Bytes { length } => match value {
             Value::Bytes(bytes) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -242,20 +271,26 @@ fn convert(value: &Value<'_>, to: ColumnType) -> Result<Value<'static>> {
         ColumnType::Time { precision } => Value::Time(
             match value {
                 Value::Time(time) | Value::Datetime(_, time) => *time,
-                Value::Timestamp(at) => utc(*at)?.1,
+                Value::Timestamp(at) => zone.local(*at)?.1,
                 Value::Str(text) => time(text.trim(), text)?,
                 other => return Err(unexpected(other)),
             }
             .truncated(precision),
         ),
         ColumnType::Datetime { precision } => {
-            let (date, time) = moment(value)?;
+            let (date, time) = match value {
+                Value::Timestamp(at) => zone.local(*at)?,
+                value => moment(value)?,
+            };
             Value::Datetime(date, time.truncated(precision))
         }
-        ColumnType::Timestamp { precision } => {
-            let (date, time) = moment(value)?;
-            Value::Timestamp(Timestamp::from_utc(date, time.truncated(precision)))
-        }
+        ColumnType::Timestamp { precision } => Value::Timestamp(match value {
+            Value::Timestamp(at) => at.truncated(precision),
+            value => {
+                let (date, time) = moment(value)?;
+                zone.point(date, time.truncated(precision))?
+            }
+        }),
         _ => return Ok(value.clone().into_owned()),
     })
 }
@@ -353,15 +388,15 @@ fn decimal(value: &Value<'_>, precision: u32, scale: u32) -> Result<Decimal> {
 }
 
 /// The value as text.
-fn printed(value: &Value<'_>) -> Result<String> {
+fn printed(value: &Value<'_>, zone: &Zone) -> Result<String> {
     Ok(match value {
         Value::Bool(v) => v.to_string().to_uppercase(),
         Value::Float(v) => java(v.is_finite(), f64::from(v.abs()), &format!("{v:e}"), &format!("{v:?}")),
         Value::Double(v) => java(v.is_finite(), v.abs(), &format!("{v:e}"), &format!("{v:?}")),
         Value::Timestamp(at) => {
-            let (date, time) = utc(*at)?;
+            let (date, time) = zone.local(*at)?;
             let local = Value::Datetime(date, time);
-            format!("{} UTC", text::plain(&local).unwrap_or_default())
+            format!("{} {}", text::plain(&local).unwrap_or_default(), zone.name())
         }
         Value::Period(years, months, _) => {
             let months = i64::from(*years) * 12 + i64::from(*months);
@@ -429,7 +464,6 @@ fn moment(value: &Value<'_>) -> Result<(Date, Time)> {
     Ok(match value {
         Value::Date(date) => (*date, midnight),
         Value::Datetime(date, time) => (*date, *time),
-        Value::Timestamp(at) => utc(*at)?,
         Value::Str(text) => {
             let trimmed = text.trim();
             match trimmed.split_once(' ') {
@@ -452,7 +486,7 @@ fn parts<const N: usize>(text: &str, separator: char) -> Option<[u32; N]> {
     parts.next().is_none().then_some(out)
 }
 
-fn out_of_range(field: &str, shown: &str) -> crate::error::Error {
+fn out_of_range(field: &str, shown: &str) -> Error {
     failed(format!("Value of {field} field is out of range in '{shown}'"))
 }
 
@@ -490,7 +524,7 @@ mod tests {
     use super::*;
 
     fn cast(value: &Value<'_>, to: ColumnType) -> String {
-        match convert(value, to) {
+        match convert(value, to, &Zone::parse(None).unwrap()) {
             Ok(value) => text::plain(&value).unwrap_or_default().into_owned(),
             Err(error) => error.to_string(),
         }

@@ -246,12 +246,7 @@ fn add_type(args: &[Known]) -> std::result::Result<Option<ColumnType>, String> {
         Some(ColumnType::Date) if unit.of_day() => Ok(Some(ColumnType::Datetime { precision: CALCULATED_PRECISION })),
         Some(ColumnType::Date) => Ok(Some(ColumnType::Date)),
         Some(ColumnType::Time { .. }) => Ok(Some(ColumnType::Time { precision: CALCULATED_PRECISION })),
-        Some(ColumnType::Datetime { precision }) => {
-            Ok(Some(ColumnType::Datetime { precision: precision.max(CALCULATED_PRECISION) }))
-        }
-        Some(ColumnType::Timestamp { precision }) => {
-            Ok(Some(ColumnType::Timestamp { precision: precision.max(CALCULATED_PRECISION) }))
-        }
+        Some(ty @ (ColumnType::Datetime { .. } | ColumnType::Timestamp { .. })) => Ok(Some(ty)),
         None => Ok(None),
         _ => Err(cannot_apply("TIMESTAMPADD", args)),
     }
@@ -295,7 +290,7 @@ fn counted(name: &str, args: &[Known]) -> std::result::Result<Option<ColumnType>
 }
 
 /// Days since 1970 and nanoseconds of the day.
-fn split(value: &Value<'_>) -> Result<(i64, i64)> {
+pub(super) fn split(value: &Value<'_>) -> Result<(i64, i64)> {
     let nanos = |time: Time| {
         (i64::from(time.hour) * 3_600 + i64::from(time.minute) * 60 + i64::from(time.second)) * NANOS_PER_SECOND
             + i64::from(time.nanos)
@@ -317,7 +312,7 @@ fn moment(args: &[Value<'_>]) -> Result<(i64, i64)> {
 }
 
 /// The value of the same kind as `like` at that day and time.
-fn join(like: ColumnType, days: i64, nanos: i64) -> Result<Value<'static>> {
+pub(super) fn join(like: ColumnType, days: i64, nanos: i64) -> Result<Value<'static>> {
     let (days, nanos) = (days + nanos.div_euclid(NANOS_PER_DAY), nanos.rem_euclid(NANOS_PER_DAY));
     let seconds = nanos / NANOS_PER_SECOND;
     let part = |n: i64| u8::try_from(n).unwrap_or_default();
@@ -341,13 +336,13 @@ fn kind(value: &Value<'_>) -> ColumnType {
     }
 }
 
-fn date(days: i64) -> Result<Date> {
+pub(super) fn date(days: i64) -> Result<Date> {
     let date = Date::from_epoch_days(days).filter(|date| (1..=9999).contains(&date.year));
     date.ok_or_else(|| failed("DATE out of range"))
 }
 
 /// Months since the year 0.
-fn months(date: Date) -> i64 {
+pub(super) fn months(date: Date) -> i64 {
     i64::from(date.year) * 12 + i64::from(date.month) - 1
 }
 
@@ -359,7 +354,7 @@ fn first_of(month: i64) -> Result<i64> {
 }
 
 /// That many months later, on the same day or the last of a shorter month.
-fn add_months(days: i64, count: i64) -> Result<i64> {
+pub(super) fn add_months(days: i64, count: i64) -> Result<i64> {
     let from = date(days)?;
     let month = months(from).checked_add(count).ok_or_else(|| failed("DATE out of range"))?;
     let (first, next) = (first_of(month)?, first_of(month + 1)?);

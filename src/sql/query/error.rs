@@ -34,6 +34,8 @@ pub fn running(error: &DataFusionError) -> Error {
             }
             other => runtime(other.to_string()),
         },
+        // A pattern that is none, say.
+        DataFusionError::External(inner) => runtime(inner.to_string()),
         DataFusionError::ResourcesExhausted(text) => {
             Error::new(Kind::OutOfMemory, format!("the statement needs more than --sql-memory allows: {text}"))
         }

@@ -1,16 +1,18 @@
 //! Functions that Ignite has and DataFusion has not, or has under another name or with another result.
 
+use super::arrays::ColumnBuilder;
 use super::planner::Ignite;
 use super::scan::external;
+use super::types::to_arrow;
+use super::zone::Zone;
 use crate::error::{Error, Kind};
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, Int32Array, TimestampMicrosecondArray,
-};
+use crate::value::{ColumnType, Timestamp, Value};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, Int32Array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,11 +23,22 @@ pub fn all(ignite: &Ignite) -> Vec<Arc<ScalarUDF>> {
         Arc::clone(ignite.modulo()),
         function(ToUuid { signature: Signature::any(1, Volatility::Immutable) }),
         function(RandUuid { signature: Signature::nullary(Volatility::Volatile) }),
-        function(Now { name: "localtimestamp", zone: None, signature: moment() }),
-        function(Now { name: "current_timestamp", zone: Some(super::types::UTC), signature: moment() }),
-        function(Length { signature: Signature::string(1, Volatility::Immutable) }),
+        function(Now { moment: Moment::Local, signature: moment() }),
+        function(Now { moment: Moment::Point, signature: moment() }),
+        function(Now { moment: Moment::TimeOfDay, signature: moment() }),
+        function(Plain { signature: Signature::any(1, Volatility::Immutable) }),
+        function(Length { octets: false, signature: Signature::user_defined(Volatility::Immutable) }),
+        function(Length { octets: true, signature: Signature::user_defined(Volatility::Immutable) }),
     ];
-    for family in [super::dates::all(), super::numbers::all(), super::texts::all(), super::convert::all()] {
+    for family in [
+        super::dates::all(),
+        super::numbers::all(),
+        super::texts::all(),
+        super::convert::all(),
+        super::intervals::all(),
+        super::hashes::all(),
+        super::magnitudes::all(),
+    ] {
         all.extend(family);
     }
     all
@@ -131,17 +144,31 @@ impl ScalarUDFImpl for RandUuid {
     }
 }
 
-/// LOCALTIMESTAMP and CURRENT_TIMESTAMP: the moment the statement runs, in milliseconds.
+/// Which of the functions that tell the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Moment {
+    /// LOCALTIMESTAMP
+    Local,
+    /// CURRENT_TIMESTAMP
+    Point,
+    /// LOCALTIME
+    TimeOfDay,
+}
+
+/// The moment the statement runs, in milliseconds, in its time zone.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Now {
-    name: &'static str,
-    zone: Option<&'static str>,
+    moment: Moment,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Now {
-    fn name(&self) -> &str {
-        self.name
+    fn name(&self) -> &'static str {
+        match self.moment {
+            Moment::Local => "localtimestamp",
+            Moment::Point => "current_timestamp",
+            Moment::TimeOfDay => "localtime",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -149,36 +176,97 @@ impl ScalarUDFImpl for Now {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Timestamp(TimeUnit::Microsecond, self.zone.map(Into::into)))
+        Ok(to_arrow(match self.moment {
+            Moment::Local => ColumnType::Datetime { precision: 6 },
+            Moment::Point => ColumnType::Timestamp { precision: 6 },
+            Moment::TimeOfDay => ColumnType::Time { precision: 9 },
+        }))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(now.as_millis()).unwrap_or_default() * 1_000;
-        let array = TimestampMicrosecondArray::from(vec![micros]).with_data_type(args.return_type().clone());
-        ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar)
+        let seconds = i64::try_from(now.as_secs()).unwrap_or_default();
+        let at = Timestamp { seconds, nanos: now.subsec_millis() * 1_000_000 };
+        let zone = Zone::of(&args.config_options).map_err(external)?;
+        let (date, time) = zone.local(at).map_err(external)?;
+        let (ty, value) = match self.moment {
+            Moment::Local => (ColumnType::Datetime { precision: 6 }, Value::Datetime(date, time)),
+            Moment::Point => (ColumnType::Timestamp { precision: 6 }, Value::Timestamp(at)),
+            Moment::TimeOfDay => (ColumnType::Time { precision: 9 }, Value::Time(time)),
+        };
+        let mut builder = ColumnBuilder::new(ty, 1);
+        builder.push(&value).map_err(external)?;
+        ScalarValue::try_from_array(&builder.finish(), 0).map(ColumnarValue::Scalar)
     }
 }
 
-/// LENGTH and CHAR_LENGTH: in UTF-16 units, as an INT.
+/// A value as it is: the rows of VALUES must agree in what Arrow does not know of it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Plain {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types {
+            [ty] => Ok(ty.clone()),
+            _ => plan_err!("one value is expected"),
+        }
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        match args.arg_fields {
+            [field] => Ok(Arc::new(Field::new(self.name(), field.data_type().clone(), field.is_nullable()))),
+            _ => plan_err!("one value is expected"),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match args.args.into_iter().next() {
+            Some(value) => Ok(value),
+            None => plan_err!("one value is expected"),
+        }
+    }
+}
+
+/// LENGTH and CHAR_LENGTH, in UTF-16 units, and OCTET_LENGTH: of texts and bytes, as an INT.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Length {
+    octets: bool,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Length {
     fn name(&self) -> &'static str {
-        "length"
+        if self.octets { "octet_length" } else { "length" }
     }
 
     fn aliases(&self) -> &[String] {
         static ALIASES: std::sync::LazyLock<Vec<String>> =
             std::sync::LazyLock::new(|| vec!["char_length".to_owned(), "character_length".to_owned()]);
-        &ALIASES
+        if self.octets { &[] } else { &ALIASES }
     }
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let name = self.name().to_uppercase();
+        match types {
+            [DataType::Null] => Ok(vec![DataType::Utf8]),
+            [ty] if ty.is_string() || *ty == DataType::Binary => Ok(vec![ty.clone()]),
+            [ty] => plan_err!("Cannot apply '{name}' to arguments of type '{name}(<{ty}>)'"),
+            _ => plan_err!("Invalid number of arguments to function '{name}'. Was expecting 1 arguments"),
+        }
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -187,12 +275,14 @@ impl ScalarUDFImpl for Length {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [texts] = arrays.as_slice() else { return plan_err!("LENGTH takes one text") };
-        let units = |text: &str| i32::try_from(text.encode_utf16().count()).unwrap_or(i32::MAX);
-        let lengths: Int32Array = match texts.data_type() {
-            DataType::Utf8View => texts.as_string_view().iter().map(|text| text.map(units)).collect(),
-            DataType::LargeUtf8 => texts.as_string::<i64>().iter().map(|text| text.map(units)).collect(),
-            _ => texts.as_string::<i32>().iter().map(|text| text.map(units)).collect(),
+        let [values] = arrays.as_slice() else { return plan_err!("LENGTH takes one text") };
+        let length = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        let of = |text: &str| length(if self.octets { text.len() } else { text.encode_utf16().count() });
+        let lengths: Int32Array = match values.data_type() {
+            DataType::Binary => values.as_binary::<i32>().iter().map(|bytes| bytes.map(|b| length(b.len()))).collect(),
+            DataType::Utf8View => values.as_string_view().iter().map(|text| text.map(of)).collect(),
+            DataType::LargeUtf8 => values.as_string::<i64>().iter().map(|text| text.map(of)).collect(),
+            _ => values.as_string::<i32>().iter().map(|text| text.map(of)).collect(),
         };
         let array: ArrayRef = Arc::new(lengths);
         match args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) && array.len() == 1 {

@@ -6,7 +6,7 @@ use crate::sql::Origin;
 use crate::sql::metadata::SYSTEM;
 use crate::store::catalog::Catalog;
 use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
 use std::sync::Arc;
 
 /// The origins of a plan's columns, as it was written: an optimiser moves columns about.
@@ -23,7 +23,8 @@ fn trace(plan: &LogicalPlan, column: &Column, catalog: &Catalog, schema: &str) -
             let Expr::Column(inner) = unaliased(projection.expr.get(place)?) else { return None };
             trace(&projection.input, inner, catalog, schema)
         }
-        LogicalPlan::SubqueryAlias(alias) => {
+        // A subquery's columns are its own.
+        LogicalPlan::SubqueryAlias(alias) if matches!(*alias.input, LogicalPlan::TableScan(_)) => {
             let place = plan.schema().maybe_index_of_column(column)?;
             trace(&alias.input, alias.input.schema().columns().get(place)?, catalog, schema)
         }
@@ -43,9 +44,15 @@ fn trace(plan: &LogicalPlan, column: &Column, catalog: &Catalog, schema: &str) -
         }
         LogicalPlan::Aggregate(aggregate) => {
             let place = plan.schema().maybe_index_of_column(column)?;
-            let Expr::Column(inner) = unaliased(aggregate.group_expr.get(place)?) else { return None };
+            let key = match aggregate.group_expr.as_slice() {
+                [Expr::GroupingSet(sets)] => *sets.distinct_expr().get(place)?,
+                keys => keys.get(place)?,
+            };
+            let Expr::Column(inner) = unaliased(key) else { return None };
             trace(&aggregate.input, inner, catalog, schema)
         }
+        // EXCEPT and INTERSECT.
+        LogicalPlan::Join(join) if matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti) => None,
         LogicalPlan::Filter(_)
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_)

@@ -3,12 +3,12 @@
 //! Planning and optimising cost far more than running most statements, so a [`Plan`] is kept: it names tables, not rows,
 //! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
 
-use super::planner::Ignite;
+use super::planner::{Ignite, Outer};
 use super::scan::{Provider, Snapshot};
 use super::stop::{Stop, stoppable};
 use super::types;
 use super::views::View;
-use super::{aggregates, error, functions, origin};
+use super::{aggregates, check, error, functions, origin, scope, shape, single};
 use crate::error::{Error, Kind, Result};
 use crate::sql::metadata::SYSTEM;
 use crate::sql::parse::Parsed;
@@ -28,7 +28,7 @@ use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, PlannerContext, SqlToRel};
-use sqlparser::ast::Statement;
+use sqlparser::ast::{SetExpr, Statement};
 use std::sync::Arc;
 use std::thread;
 
@@ -72,7 +72,7 @@ impl Planner {
         for function in functions::all(&ignite) {
             base.register_udf(function).map_err(|e| error::running(&e))?;
         }
-        for function in aggregates::all() {
+        for function in aggregates::all().into_iter().chain([single::udaf()]) {
             base.register_udaf(function).map_err(|e| error::running(&e))?;
         }
         // Planners are asked in turn; ours has the first word.
@@ -85,12 +85,26 @@ impl Planner {
     ///
     /// # Errors
     /// `SqlValidation`.
-    pub fn plan(&self, parsed: &Parsed, catalog: &Catalog, schema: &str, arguments: &[Argument]) -> Result<Plan> {
-        let (statement, explain) = match &parsed.statement {
+    pub fn plan(
+        &self,
+        parsed: &Parsed,
+        catalog: &Catalog,
+        schema: &str,
+        zone: Option<&str>,
+        arguments: &[Argument],
+    ) -> Result<Plan> {
+        let (mut statement, explain) = match &parsed.statement {
             Statement::Explain { statement, .. } => ((**statement).clone(), true),
             other => (other.clone(), false),
         };
-        let tables = Tables { state: &self.base, planners: &self.planners, catalog, schema };
+        let mut names = parsed.names.clone();
+        let resolved = scope::resolve(&mut statement, catalog, schema, &mut names)?;
+        let is_values = matches!(&statement, Statement::Query(query) if matches!(*query.body, SetExpr::Values(_)));
+        let mut planners = self.planners.clone();
+        planners.insert(0, Arc::new(Outer { tables: resolved.tables }));
+        let mut state = self.base.clone();
+        state.config_mut().options_mut().execution.time_zone = zone.map(str::to_owned);
+        let tables = Tables { state: &state, planners: &planners, catalog, schema };
         let options = ParserOptions::new()
             .with_parse_float_as_decimal(true)
             .with_enable_ident_normalization(false)
@@ -101,19 +115,22 @@ impl Planner {
         let planner = SqlToRel::new_with_options(&tables, options);
         let written =
             planner.sql_statement_to_plan_with_context(statement, &mut context).map_err(|e| error::planning(&e))?;
-        let origins = origin::of(&written, catalog, schema);
+        check::plan(&written).map_err(|e| error::planning(&e))?;
+        let origins = if resolved.merges { Vec::new() } else { origin::of(&written, catalog, schema) };
         // Functions that tell the time are constants of the plan; see `tells_time`.
-        let mut state = self.base.clone();
         state.mark_start_execution();
         let logical = state.optimize(&written).map_err(|e| error::planning(&e))?;
         let mut columns = Vec::new();
-        for field in logical.schema().fields() {
+        for (place, (field, shape)) in logical.schema().fields().iter().zip(shape::of(&written)).enumerate() {
             let ty = match field.data_type() {
                 DataType::Null => None,
-                _ => Some(types::of_field(field).ok_or_else(|| unknown_type(field))?),
+                _ => Some(shape.column_type(field).ok_or_else(|| unknown_type(field))?),
             };
-            let name = parsed.names.shown(field.name()).to_owned();
-            columns.push(ResultColumn { name, ty, nullable: field.is_nullable(), origin: None });
+            let name = match is_values {
+                true => format!("EXPR${place}"),
+                false => names.shown(field.name()).to_owned(),
+            };
+            columns.push(ResultColumn { name, ty, nullable: shape.nullable, origin: None });
         }
         for (column, origin) in columns.iter_mut().zip(origins) {
             column.origin = origin;
@@ -129,10 +146,11 @@ impl Planner {
         &self,
         plan: &Plan,
         snapshot: Arc<Snapshot>,
+        zone: Option<&str>,
         arguments: &[Argument],
         stop: &Stop,
     ) -> Result<SendableRecordBatchStream> {
-        let state = self.session(snapshot);
+        let state = self.session(snapshot, zone);
         let physical = self.physical(plan, &state, arguments).await?;
         let physical = stoppable(physical, stop).map_err(|e| error::running(&e))?;
         execute_stream(physical, state.task_ctx()).map_err(|e| error::running(&e))
@@ -140,13 +158,14 @@ impl Planner {
 
     /// The text of a plan.
     pub async fn explain(&self, plan: &Plan, snapshot: Arc<Snapshot>, arguments: &[Argument]) -> Result<String> {
-        let state = self.session(snapshot);
+        let state = self.session(snapshot, None);
         let physical = self.physical(plan, &state, arguments).await?;
         Ok(displayable(physical.as_ref()).indent(false).to_string())
     }
 
-    fn session(&self, snapshot: Arc<Snapshot>) -> SessionState {
+    fn session(&self, snapshot: Arc<Snapshot>, zone: Option<&str>) -> SessionState {
         let mut state = self.base.clone();
+        state.config_mut().options_mut().execution.time_zone = zone.map(str::to_owned);
         state.config_mut().set_extension(snapshot);
         state.mark_start_execution();
         state

@@ -1,24 +1,39 @@
 //! What operators mean where Ignite and DataFusion differ.
 
 use super::arithmetic::{Arithmetic, Op};
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result, plan_err};
+use super::{convert, intervals, types};
+use crate::store::catalog::Table;
+use crate::value::ColumnType;
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, TableReference, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, cast, lit};
 use sqlparser::ast::BinaryOperator;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Plans arithmetic and comparisons.
 #[derive(Debug)]
 pub struct Ignite {
     operators: [Arc<ScalarUDF>; 5],
+    /// Of `+` and `-` with an interval.
+    moves: [Arc<ScalarUDF>; 2],
+    cast: Arc<ScalarUDF>,
 }
 
 impl Default for Ignite {
     fn default() -> Self {
         let operator = |op| Arc::new(ScalarUDF::from(Arithmetic::new(op)));
-        Self { operators: [Op::Add, Op::Subtract, Op::Multiply, Op::Divide, Op::Modulo].map(operator) }
+        let named = |name: &str, all: Vec<Arc<ScalarUDF>>| {
+            let found = all.into_iter().find(|function| function.name() == name);
+            found.unwrap_or_else(|| operator(Op::Add))
+        };
+        Self {
+            operators: [Op::Add, Op::Subtract, Op::Multiply, Op::Divide, Op::Modulo].map(operator),
+            moves: [intervals::PLUS, intervals::MINUS].map(|name| named(name, intervals::all())),
+            cast: named(convert::NAME, convert::all()),
+        }
     }
 }
 
@@ -28,11 +43,21 @@ impl Ignite {
         let [.., modulo] = &self.operators;
         modulo
     }
+
+    /// A moment without a zone as one in the statement's.
+    fn zoned(&self, expr: Expr) -> Result<Expr> {
+        let ty = ColumnType::Timestamp { precision: MOMENT_PRECISION };
+        let json = serde_json::to_string(&ty).map_err(|e| DataFusionError::External(Box::new(e)))?;
+        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&self.cast), vec![expr, lit(json)])))
+    }
 }
+
+/// Digits of the second that are compared.
+const MOMENT_PRECISION: u8 = 9;
 
 /// What may be compared with what, without a cast: nothing converts to text or from it by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
+pub(super) enum Family {
     Any,
     Boolean,
     Number,
@@ -42,10 +67,11 @@ enum Family {
     Date,
     Time,
     Timestamp,
+    Months,
     Interval,
 }
 
-fn family(ty: &DataType) -> Family {
+pub(super) fn family(ty: &DataType) -> Family {
     match ty {
         DataType::Boolean => Family::Boolean,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Family::Text,
@@ -54,6 +80,7 @@ fn family(ty: &DataType) -> Family {
         DataType::Date32 | DataType::Date64 => Family::Date,
         DataType::Time32(_) | DataType::Time64(_) => Family::Time,
         DataType::Timestamp(..) => Family::Timestamp,
+        DataType::Interval(IntervalUnit::YearMonth) => Family::Months,
         DataType::Interval(_) | DataType::Duration(_) => Family::Interval,
         ty if ty.is_numeric() => Family::Number,
         _ => Family::Any,
@@ -61,7 +88,7 @@ fn family(ty: &DataType) -> Family {
 }
 
 /// A type as Ignite's messages name it.
-fn sql_name(ty: &DataType) -> String {
+pub(super) fn sql_name(ty: &DataType) -> String {
     match ty {
         DataType::Int8 => "TINYINT".into(),
         DataType::Int16 => "SMALLINT".into(),
@@ -82,6 +109,41 @@ fn sql_name(ty: &DataType) -> String {
     }
 }
 
+/// `||` of two texts, or two strings of bytes; a bare NULL is a text.
+fn concatenated(expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+        return Ok(PlannerResult::Original(expr));
+    };
+    match (family(&left), family(&right)) {
+        (Family::Text | Family::Any, Family::Text | Family::Any) => {
+            let text = |of: Expr, ty: &DataType| if ty.is_null() { cast(of, DataType::Utf8) } else { of };
+            let (l, r) = (text(expr.left, &left), text(expr.right, &right));
+            Ok(PlannerResult::Original(RawBinaryExpr { op: expr.op, left: l, right: r }))
+        }
+        (Family::Bytes, Family::Bytes | Family::Any) | (Family::Any, Family::Bytes) => {
+            Ok(PlannerResult::Original(expr))
+        }
+        _ => plan_err!("Cannot apply '||' to arguments of type '<{}> || <{}>'", sql_name(&left), sql_name(&right)),
+    }
+}
+
+impl Ignite {
+    /// A comparison within a family: of a floating-point number as DOUBLE, of a point in time as one of the statement's zone.
+    fn compared(&self, expr: RawBinaryExpr, left: &DataType, right: &DataType) -> Result<PlannerResult<RawBinaryExpr>> {
+        let is_decimal = |ty: &DataType| matches!(ty, DataType::Decimal128(..) | DataType::Decimal256(..));
+        let RawBinaryExpr { op, left: l, right: r } = expr;
+        let double = |expr| cast(expr, DataType::Float64);
+        let (l, r) = match (left, right) {
+            (DataType::Float32, ty) if is_decimal(ty) => (double(l), double(r)),
+            (ty, DataType::Float32) if is_decimal(ty) => (double(l), double(r)),
+            (DataType::Timestamp(_, None), DataType::Timestamp(_, Some(_))) => (self.zoned(l)?, r),
+            (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, None)) => (l, self.zoned(r)?),
+            _ => (l, r),
+        };
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left: l, right: r }))
+    }
+}
+
 impl ExprPlanner for Ignite {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator as B;
@@ -92,6 +154,7 @@ impl ExprPlanner for Ignite {
             B::Multiply => Some(multiply),
             B::Divide => Some(divide),
             B::Modulo => Some(modulo),
+            B::StringConcat => return concatenated(expr, schema),
             B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq => None,
             _ => return Ok(PlannerResult::Original(expr)),
         };
@@ -109,15 +172,51 @@ impl ExprPlanner for Ignite {
                     args,
                 ))));
             }
-            let interval = families.0 == Family::Interval || families.1 == Family::Interval;
-            if interval
-                || families.0 == families.1 && matches!(families.0, Family::Timestamp | Family::Date | Family::Time)
+            let interval = |family| matches!(family, Family::Interval | Family::Months);
+            let function = match expr.op {
+                B::Plus => Some(&self.moves[0]),
+                B::Minus => Some(&self.moves[1]),
+                _ => None,
+            };
+            if let Some(function) = function
+                && (interval(families.0) || interval(families.1))
             {
-                return Ok(PlannerResult::Original(expr));
+                let args = vec![expr.left, expr.right];
+                return Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(
+                    Arc::clone(function),
+                    args,
+                ))));
             }
         } else if families.0 == families.1 || families.0 == Family::Any || families.1 == Family::Any {
-            return Ok(PlannerResult::Original(expr));
+            return self.compared(expr, &left, &right);
         }
         plan_err!("Cannot apply '{}' to arguments of type '<{}> {0} <{}>'", expr.op, sql_name(&left), sql_name(&right))
+    }
+}
+
+/// Finds a column of an outer query where an inner one has a column with the name of its table.
+#[derive(Debug)]
+pub struct Outer {
+    /// The statement's tables, by the names it gives them.
+    pub tables: HashMap<String, Arc<Table>>,
+}
+
+impl ExprPlanner for Outer {
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        _: Option<&TableReference>,
+        nested: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        // No column has parts: what looks like one is a table that is not of the inner query.
+        if let Some(table) = self.tables.get(field.name())
+            && let [name] = nested
+            && let Some(column) = table.newest().columns.iter().find(|column| *column.name == **name)
+        {
+            let outer = types::field(name, column.ty, column.nullable);
+            let column = Column::new(Some(TableReference::bare(field.name().as_str())), name);
+            return Ok(PlannerResult::Planned(Expr::OuterReferenceColumn(Arc::new(outer), column)));
+        }
+        plan_err!("Table '{}' not found", field.name())
     }
 }

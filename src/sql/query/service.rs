@@ -12,6 +12,7 @@ use super::registry::{Registered, Registry};
 use super::rows::Pages;
 use super::scan::Snapshot;
 use super::stop::Stop;
+use super::zone::Zone;
 use crate::error::{Error, Kind, Result};
 use crate::sql::activity::{QueryId, RunningQuery};
 use crate::sql::prepared::Texts;
@@ -64,6 +65,7 @@ struct Shared {
 struct PlanKey {
     text: Arc<str>,
     schema: String,
+    zone: Option<String>,
     types: Vec<Option<crate::value::ColumnType>>,
     catalog: u64,
 }
@@ -172,6 +174,8 @@ impl Budget {
 impl Shared {
     async fn run(&self, job: Job, stop: Stop, outlet: &Outlet) -> Result<()> {
         let mut budget = Budget { whole: job.timeout, left: job.timeout, stop };
+        let zone = job.zone.as_deref();
+        Zone::parse(zone)?;
         let plan = self.plan(&job)?;
         match &job.work {
             Work::Describe => {
@@ -182,8 +186,8 @@ impl Shared {
             Work::Change(target) => {
                 let snapshot = Snapshot::new(&job);
                 let mut batches =
-                    self.planner.start(&plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
-                let mut collector = change::Collector::new(target, &job.snapshot, job.seed);
+                    self.planner.start(&plan, Arc::clone(&snapshot), zone, &job.arguments, &budget.stop).await?;
+                let mut collector = change::Collector::new(target, &job.snapshot, job.seed, Zone::parse(zone)?);
                 while let Some(batch) = budget.next(&mut batches).await? {
                     collector.push(&batch, job.write_bytes_max)?;
                 }
@@ -206,7 +210,8 @@ impl Shared {
             outlet.send(Message::Page(pages.take(true))).await;
             return Ok(());
         }
-        let mut batches = self.planner.start(plan, Arc::clone(&snapshot), &job.arguments, &budget.stop).await?;
+        let zone = job.zone.as_deref();
+        let mut batches = self.planner.start(plan, Arc::clone(&snapshot), zone, &job.arguments, &budget.stop).await?;
         outlet.send(Message::Reads(snapshot.reads())).await;
         outlet.send(Message::Columns(Arc::clone(&plan.columns))).await;
         while let Some(batch) = budget.next(&mut batches).await? {
@@ -226,13 +231,15 @@ impl Shared {
         let key = PlanKey {
             text: Arc::clone(&job.text),
             schema: job.schema.clone(),
+            zone: job.zone.clone(),
             types: job.arguments.iter().map(|a| a.ty).collect(),
             catalog: job.snapshot.catalog.edition(),
         };
         if let Some(plan) = self.plans.lock().get(&key) {
             return Ok(Arc::clone(plan));
         }
-        let plan = Arc::new(self.planner.plan(&job.parsed, &job.snapshot.catalog, &job.schema, &job.arguments)?);
+        let (catalog, zone) = (&job.snapshot.catalog, job.zone.as_deref());
+        let plan = Arc::new(self.planner.plan(&job.parsed, catalog, &job.schema, zone, &job.arguments)?);
         if key.text.len() <= PLAN_TEXT_BYTES_MAX && !tells_time(&key.text) {
             let mut plans = self.plans.lock();
             if plans.len() >= PLANS_MAX {

@@ -45,6 +45,8 @@ pub fn to_arrow(ty: ColumnType) -> DataType {
 
 fn decimal(precision: u32, scale: u32) -> DataType {
     let scale = i8::try_from(scale.min(DECIMAL256_DIGITS)).unwrap_or(FREE_SCALE);
+    // Arrow has no decimals that are less than one digit of their scale.
+    let precision = precision.max(scale.unsigned_abs().into());
     match precision {
         0..=DECIMAL128_DIGITS => DataType::Decimal128(precision.max(1) as u8, scale),
         _ => DataType::Decimal256(precision.min(DECIMAL256_DIGITS) as u8, scale),

@@ -24,6 +24,7 @@ pub(super) struct Head<'a> {
     schema: Option<&'a str>,
     page_rows: usize,
     timeout: Option<Duration>,
+    zone: Option<&'a str>,
     /// The text.
     pub(super) text: &'a str,
 }
@@ -35,7 +36,7 @@ impl<'a> Head<'a> {
         let page_rows = optional_int(reader)?;
         let timeout = optional_int(reader)?;
         let _session_timeout = optional_int(reader)?;
-        let _time_zone = optional_text(reader)?;
+        let zone = optional_text(reader)?;
         let _property_count = reader.i64()?;
         let _properties = reader.bin()?;
         let text = reader.str()?;
@@ -46,13 +47,14 @@ impl<'a> Head<'a> {
             })?,
         };
         let timeout = timeout.and_then(duration);
-        Ok(Self { schema, page_rows, timeout, text })
+        Ok(Self { schema, page_rows, timeout, zone, text })
     }
 
     /// How to run it with these parameters in this transaction.
     pub(super) fn options(&self, arguments: Vec<Argument>, transaction: Option<TxId>) -> Options {
         Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
+            zone: self.zone.map(str::to_owned),
             page_rows: self.page_rows,
             timeout: self.timeout,
             transaction,
@@ -153,7 +155,8 @@ mod tests {
         let java = b"\xa6PUBLIC\xcd\x04\0\0\0\xa7Etc/UTC\0\xc4\x01\0\xd9\x08SELECT ?\x01\xc4\x07\0\x01\x02\x03\x04\0*\xcf\0\0\0\0\0\0\0\x01";
         let mut reader = Reader::new(java);
         let head = Head::read(&mut reader).unwrap();
-        assert_eq!(head, Head { schema: Some("PUBLIC"), page_rows: 1024, timeout: None, text: "SELECT ?" });
+        let (schema, zone) = (Some("PUBLIC"), Some("Etc/UTC"));
+        assert_eq!(head, Head { schema, page_rows: 1024, timeout: None, zone, text: "SELECT ?" });
         let int = Argument { ty: Some(ColumnType::Int32), value: Value::Int(42) };
         assert_eq!(arguments(&mut reader).unwrap(), std::slice::from_ref(&int));
         let python = b"\xa6PUBLIC\xcd\x04\0\xcdu0\xc0\xc0\0\xc4\x01\0\xa6DROP X\xc0\0";

@@ -68,6 +68,7 @@ impl<'a> Execute<'a> {
         let page_rows = self.rows_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
         let options = Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
+            zone: None,
             page_rows: page_rows.min(self.page_rows),
             timeout: self.timeout,
             transaction,
