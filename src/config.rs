@@ -36,6 +36,8 @@ pub const SQL_PAGE_BYTES_MAX: usize = 8 << 20;
 pub const SQL_PAGE_ROWS_MAX: usize = 100_000;
 /// Bytes of the pages that the results of one script may take together, until they are asked for.
 pub const SQL_RESULTS_BYTES_MAX: usize = 16 << 20;
+/// Statements of one request that run before other requests have their turn.
+pub const SQL_STATEMENTS_PER_STEP: usize = 256;
 /// Results that have ended whose columns a client of the draft dialect may still ask for; the oldest are forgotten.
 pub const SQL_ENDED_RESULTS_MAX: usize = 64;
 /// Bytes of a pattern for names.

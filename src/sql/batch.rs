@@ -5,6 +5,7 @@ use super::exec::{Answer, Execution, Options};
 use super::prepared::Prepared;
 use super::takes::Takes;
 use super::{Argument, Service};
+use crate::config::SQL_STATEMENTS_PER_STEP;
 use crate::error::{Error, Kind, Result};
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
@@ -54,7 +55,7 @@ impl Batch {
     /// # Errors
     /// That of the first run that fails; `counts` has those before it.
     pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<()>> {
-        loop {
+        for _run in 0..SQL_STATEMENTS_PER_STEP {
             if let Some(current) = &mut self.current {
                 match current.step(service, engine, ticket)? {
                     None => return Ok(None),
@@ -75,5 +76,7 @@ impl Batch {
             let options = Options { arguments, ..self.options.clone() };
             self.current = Some(Execution::new(prepared, options, service, engine)?);
         }
+        engine.wake(ticket);
+        Ok(None)
     }
 }

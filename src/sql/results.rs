@@ -8,7 +8,7 @@ use super::prepared::Texts;
 use super::script::{Progress, Script};
 use super::takes::Takes;
 use super::{Page, ResultColumn, Running, Service};
-use crate::config::SQL_RESULTS_BYTES_MAX;
+use crate::config::{SQL_RESULTS_BYTES_MAX, SQL_STATEMENTS_PER_STEP};
 use crate::error::{Error, Kind, Result};
 use crate::op::ddl::Class;
 use crate::store::engine::Engine;
@@ -93,19 +93,27 @@ impl Results {
         ticket: Ticket,
         room: usize,
     ) -> Result<Option<VecDeque<Result<Outcome>>>> {
-        loop {
+        let mut ended = false;
+        for _statement in 0..SQL_STATEMENTS_PER_STEP {
             let outcome = match self.script.advance(service, engine, ticket) {
                 Ok(Progress::Waits) => return Ok(None),
-                Ok(Progress::Ended) => break,
+                Ok(Progress::Ended) => {
+                    ended = true;
+                    break;
+                }
                 Ok(Progress::Answered(answer)) => self.outcome(answer, room),
                 Err(error) => Err(error),
             };
-            let failed = outcome.is_err();
+            ended = outcome.is_err();
             self.outcomes.push_back(outcome);
-            if failed {
+            if ended {
                 self.script.close(engine);
                 break;
             }
+        }
+        if !ended {
+            engine.wake(ticket);
+            return Ok(None);
         }
         match self.outcomes.pop_front() {
             Some(Err(error)) => Err(error),

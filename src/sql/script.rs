@@ -3,6 +3,7 @@
 use super::Service;
 use super::exec::{Answer, Execution, Options};
 use super::prepared::{self, Prepared};
+use crate::config::SQL_STATEMENTS_PER_STEP;
 use crate::error::{Error, Kind, Result};
 use crate::op::ddl::{Class, Statement};
 use crate::store::engine::Engine;
@@ -53,7 +54,7 @@ impl Script {
     /// # Errors
     /// As [`Self::advance`].
     pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<()>> {
-        loop {
+        for _statement in 0..SQL_STATEMENTS_PER_STEP {
             match self.advance(service, engine, ticket)? {
                 Progress::Waits => return Ok(None),
                 // A query of a script has run when its first page is there; nobody reads it.
@@ -61,6 +62,8 @@ impl Script {
                 Progress::Ended => return Ok(Some(())),
             }
         }
+        engine.wake(ticket);
+        Ok(None)
     }
 
     /// Runs the statement at hand. Where it waits, `ticket` will be woken.

@@ -214,6 +214,23 @@ fn requests_cut_at_every_length_are_refused_and_the_connection_goes_on() {
     assert_eq!(s.run("DROP TABLE T"), "0 nil nil false false 0");
 }
 
+/// They run in steps, between which others have their turn.
+#[test]
+fn a_request_of_many_statements_runs_to_its_end() {
+    let mut s = Session::new("");
+    let mut text = "DROP TABLE IF EXISTS A;".repeat(1_000);
+    assert_eq!(s.run(&text), "0 nil 2 false true 0");
+    for cursor in 2..1_000 {
+        assert_eq!(s.ask(MORE, &format!("{cursor} 1")), format!("0 nil {} false true 0", cursor + 1));
+    }
+    assert_eq!(s.ask(MORE, "1000 1"), "0 nil nil false false 0");
+    text += "DROP TABLE A";
+    assert_eq!(s.run(&text), "0 nil 1001 false true 0");
+    assert_eq!(s.ask(CLOSE, "1001 true"), "0 nil");
+    let batch = format!("1 true nil 1000 {} 0 1", "'DROP TABLE IF EXISTS A' ".repeat(1_000));
+    assert_eq!(s.ask(BATCH, &batch), format!("0 nil 0 1000{}", " 0".repeat(1_000)));
+}
+
 #[test]
 fn jdbc_connections_are_limited() {
     let mut s = Session::with_limits("", Limits { resources: 3, ..Limits::default() });
