@@ -37,6 +37,7 @@ pub fn all(ignite: &Ignite) -> Vec<Arc<ScalarUDF>> {
         super::convert::all(),
         super::intervals::all(),
         super::hashes::all(),
+        super::json::all(),
         super::magnitudes::all(),
     ] {
         all.extend(family);

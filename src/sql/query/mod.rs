@@ -19,6 +19,7 @@ pub mod functions;
 mod hashes;
 pub mod infer;
 pub mod intervals;
+mod json;
 mod magnitudes;
 pub mod numbers;
 mod origin;

@@ -5,6 +5,7 @@
 
 use super::arrays::{ColumnBuilder, value_at};
 use super::scan::external;
+use super::shape::NULLING;
 use super::types;
 use crate::error::{Error, Kind};
 use crate::value::{ColumnType, Value};
@@ -120,7 +121,7 @@ impl ScalarUDFImpl for RowFunction {
             literal: literal.and_then(|literal| literal.try_as_str().flatten()).map(str::to_owned),
         });
         let known: Vec<_> = known.collect();
-        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        let nullable = NULLING.contains(&self.name) || args.arg_fields.iter().any(|field| field.is_nullable());
         match (self.ty)(&known) {
             Ok(Some(ty)) => Ok(Arc::new(types::field(self.name, ty, nullable))),
             Ok(None) => Ok(Arc::new(Field::new(self.name, DataType::Null, true))),

@@ -36,7 +36,7 @@ const AS_FIRST: &[&str] = &[
     "translate",
 ];
 /// Functions that may be null for arguments that are not.
-const NULLING: &[&str] =
+pub(super) const NULLING: &[&str] =
     &["from_base64", "nullif", "json_value", "json_query", "json_keys", "json_length", "regexp_match"];
 /// Functions that tell the time, and whose argument is the precision.
 const TIMES: &[&str] = &["current_timestamp", "localtimestamp", "localtime"];
