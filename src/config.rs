@@ -32,6 +32,14 @@ pub const DECIMAL_SCALE_MAX: u32 = 32_767;
 pub const SQL_PARAMETERS_MAX: usize = 10_000;
 /// Bytes of one page of a result, give or take a row; it ends before its rows are as many as were asked for.
 pub const SQL_PAGE_BYTES_MAX: usize = 8 << 20;
+/// Queries that run, and cursors that are open, on a server at one time.
+pub const SQL_QUERIES_MAX: usize = 10_000;
+/// Bytes that the pages which wait for their clients may take together, about: with many of them, pages get smaller.
+pub const SQL_PAGES_BYTES_MAX: usize = 128 << 20;
+/// Bytes of a page however many there are, give or take a row.
+pub const SQL_PAGE_BYTES_MIN: usize = 16 << 10;
+/// Bytes of stored rows that a scan reads at a time, give or take a row.
+pub const SQL_BATCH_BYTES_MAX: usize = 4 << 20;
 /// Rows of one page of a result.
 pub const SQL_PAGE_ROWS_MAX: usize = 100_000;
 /// Bytes of the pages that the results of one script may take together, until they are asked for.

@@ -48,6 +48,8 @@ mod shell_terminal;
 mod slow_client;
 #[cfg(feature = "sql")]
 mod sql;
+#[cfg(feature = "sql")]
+mod sql_bad_input;
 mod sql_keyed;
 #[cfg(feature = "sql")]
 mod sql_views;

@@ -19,6 +19,7 @@ use datafusion::catalog::TableFunctionArgs;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference, plan_datafusion_err, plan_err};
 use datafusion::datasource::{cte_worktable::CteWorkTable, provider_as_source};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, SessionState, SessionStateBuilder};
@@ -64,7 +65,11 @@ impl Planner {
             .with_batch_size(4096)
             .with_information_schema(false);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)));
+        // What does not fit is refused: the disk is for rows.
+        let no_disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))
+            .with_disk_manager_builder(no_disk);
         let runtime = runtime.build_arc().map_err(|e| error::running(&e))?;
         let ignite = Arc::new(Ignite::default());
         let mut base =

@@ -1,7 +1,8 @@
 //! The queries that run now: who asks for them finds them here, and who kills one does.
 
 use super::stop::Stop;
-use crate::config::ACTIVITY_ROWS_MAX;
+use crate::config::{ACTIVITY_ROWS_MAX, SQL_QUERIES_MAX};
+use crate::error::{Error, Kind, Result};
 use crate::sql::activity::{QueryId, RunningQuery};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -38,10 +39,18 @@ impl Registry {
     }
 
     /// Takes a query in.
-    pub(super) fn enter(self: &Arc<Self>, query: RunningQuery, stop: Stop) -> Registered {
+    ///
+    /// # Errors
+    /// `LimitExceeded` where [`SQL_QUERIES_MAX`] run.
+    pub(super) fn enter(self: &Arc<Self>, query: RunningQuery, stop: Stop) -> Result<Registered> {
         let id = query.id;
-        self.running.lock().insert(id, Entry { query, stop, task: None });
-        Registered { registry: Arc::clone(self), id }
+        let mut running = self.running.lock();
+        if running.len() >= SQL_QUERIES_MAX {
+            let text = format!("{SQL_QUERIES_MAX} queries run or have open cursors, which is the limit of the server");
+            return Err(Error::new(Kind::LimitExceeded, text));
+        }
+        running.insert(id, Entry { query, stop, task: None });
+        Ok(Registered { registry: Arc::clone(self), id })
     }
 
     /// What runs, oldest first.

@@ -1,7 +1,7 @@
 //! Batches into pages of binary tuples.
 
 use super::arrays::value_at;
-use crate::config::SQL_PAGE_BYTES_MAX;
+use crate::config::{SQL_PAGE_BYTES_MAX, SQL_PAGE_BYTES_MIN, SQL_PAGES_BYTES_MAX};
 use crate::error::Result;
 use crate::sql::{Page, ResultColumn};
 use crate::value::{ColumnType, Value};
@@ -9,10 +9,14 @@ use crate::wire::binary_tuple::Builder;
 use crate::wire::msgpack::Write;
 use datafusion::arrow::array::RecordBatch;
 
+/// A page takes at most this part of the room that is left.
+const ROOM_SHARE: usize = 32;
+
 /// Fills pages of a given number of rows.
 #[derive(Debug)]
 pub struct Pages {
     rows_max: usize,
+    bytes_max: usize,
     page: Page,
     builder: Builder,
     tuple: Vec<u8>,
@@ -21,7 +25,14 @@ pub struct Pages {
 impl Pages {
     /// Pages of `rows_max` rows.
     pub fn new(rows_max: usize) -> Self {
-        Self { rows_max: rows_max.max(1), page: Page::default(), builder: Builder::new(), tuple: Vec::new() }
+        let (page, builder, tuple) = (Page::default(), Builder::new(), Vec::new());
+        Self { rows_max: rows_max.max(1), bytes_max: SQL_PAGE_BYTES_MAX, page, builder, tuple }
+    }
+
+    /// Limits the bytes of pages, as far as those that `wait` for their clients leave room: the sum stays bounded.
+    pub fn make_room(&mut self, wait: usize) {
+        let left = SQL_PAGES_BYTES_MAX.saturating_sub(wait);
+        self.bytes_max = (left / ROOM_SHARE).clamp(SQL_PAGE_BYTES_MIN, SQL_PAGE_BYTES_MAX);
     }
 
     /// Appends a row of a batch.
@@ -53,7 +64,7 @@ impl Pages {
 
     /// Whether the page at hand takes no more rows.
     pub fn full(&self) -> bool {
-        self.page.count >= self.rows_max || self.page.rows.len() >= SQL_PAGE_BYTES_MAX
+        self.page.count >= self.rows_max || self.page.rows.len() >= self.bytes_max
     }
 
     /// The page at hand; the next one begins. `last`: there is none.

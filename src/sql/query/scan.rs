@@ -8,6 +8,7 @@
 use super::arrays::ColumnBuilder;
 use super::range::{KeyRange, Span};
 use super::types;
+use crate::config::SQL_BATCH_BYTES_MAX;
 use crate::error::Error;
 use crate::sql::Job;
 use crate::sql::activity::Activity;
@@ -294,22 +295,23 @@ impl Reader {
         let wanted = BATCH_ROWS.min(self.left);
         let types: Vec<_> = self.projection.iter().filter_map(|&i| newest.columns.get(i)).map(|c| c.ty).collect();
         let mut builders: Vec<_> = types.iter().map(|&ty| ColumnBuilder::new(ty, wanted)).collect();
-        let mut count = 0;
-        while count < wanted {
+        let (mut count, mut bytes) = (0, 0);
+        while count < wanted && bytes < SQL_BATCH_BYTES_MAX {
             let Some(span) = self.spans.pop() else { break };
             let rows = self.rows.clone();
             let mut last = None;
             for (key, row) in rows.range(span.bounds()) {
-                if count == wanted {
+                if count == wanted || bytes >= SQL_BATCH_BYTES_MAX {
                     break;
                 }
+                bytes += row.bytes().len();
                 if !builders.is_empty() {
                     self.read(row, &types, &mut builders).map_err(external)?;
                 }
                 count += 1;
                 last = Some(key);
             }
-            if count == wanted
+            if (count == wanted || bytes >= SQL_BATCH_BYTES_MAX)
                 && let Some(last) = last
                 && let Some(rest) = span.after(last)
             {

@@ -24,6 +24,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -58,6 +59,8 @@ struct Shared {
     planner: Planner,
     // Held for one look or one insertion; nothing else is locked meanwhile.
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+    /// Bytes of the pages that wait for their clients.
+    waiting: AtomicUsize,
 }
 
 /// What a plan depends on: the text and its schema, the parameters' types, and the tables there are.
@@ -97,7 +100,7 @@ impl Service {
             started: SystemClock.unix_millis(),
             transaction: job.transaction,
         };
-        let registered = inner.registry.enter(query, stop.clone());
+        let registered = inner.registry.enter(query, stop.clone())?;
         if let Some(activity) = &mut job.activity {
             Arc::make_mut(activity).queries = inner.registry.list();
         }
@@ -124,13 +127,16 @@ impl Service {
         let threads = thread::available_parallelism().map_or(2, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
+            .max_blocking_threads(threads)
             .thread_name("flint-sql")
             .thread_stack_size(STACK_BYTES)
             .enable_time()
             .build()
             .map_err(failed)?;
-        let shared = Shared { planner: Planner::new(self.memory)?, plans: Mutex::default() };
-        Ok(Inner { runtime: Some(runtime), shared: Arc::new(shared), registry: Arc::default() })
+        let registry = Arc::<Registry>::default();
+        let (planner, plans) = (Planner::new(self.memory)?, Mutex::default());
+        let shared = Arc::new(Shared { planner, plans, waiting: AtomicUsize::new(0) });
+        Ok(Inner { runtime: Some(runtime), shared, registry })
     }
 }
 
@@ -139,6 +145,25 @@ impl Drop for Inner {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// The bytes of the page of one query that waits, as part of the sum.
+struct Held<'a> {
+    total: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    fn becomes(&mut self, bytes: usize) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+        self.total.fetch_sub(std::mem::replace(&mut self.bytes, bytes), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.becomes(0);
     }
 }
 
@@ -151,18 +176,18 @@ struct Budget {
 
 impl Budget {
     async fn next(&mut self, batches: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>> {
-        let batch = match self.left {
-            None => batches.next().await,
-            Some(left) => {
-                let start = SystemClock.now();
-                self.stop.set_deadline(start.checked_add(left));
-                let batch = tokio::time::timeout(left, batches.next()).await;
-                self.left = Some(left.saturating_sub(SystemClock.now().saturating_duration_since(start)));
-                self.stop.set_deadline(None);
-                batch.map_err(|_| self.spent())?
-            }
-        };
-        batch.transpose().map_err(|e| error::running(&e))
+        self.within(batches.next()).await?.transpose().map_err(|e| error::running(&e))
+    }
+
+    /// Waits for some work of the statement.
+    async fn within<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
+        let Some(left) = self.left else { return Ok(work.await) };
+        let start = SystemClock.now();
+        self.stop.set_deadline(start.checked_add(left));
+        let done = tokio::time::timeout(left, work).await;
+        self.left = Some(left.saturating_sub(SystemClock.now().saturating_duration_since(start)));
+        self.stop.set_deadline(None);
+        done.map_err(|_| self.spent())
     }
 
     fn spent(&self) -> Error {
@@ -172,11 +197,12 @@ impl Budget {
 }
 
 impl Shared {
-    async fn run(&self, job: Job, stop: Stop, outlet: &Outlet) -> Result<()> {
+    async fn run(self: &Arc<Self>, job: Job, stop: Stop, outlet: &Outlet) -> Result<()> {
         let mut budget = Budget { whole: job.timeout, left: job.timeout, stop };
+        let job = Arc::new(job);
         let zone = job.zone.as_deref();
         Zone::parse(zone)?;
-        let plan = self.plan(&job)?;
+        let plan = self.plan(&job, &mut budget).await?;
         match &job.work {
             Work::Describe => {
                 let columns = if plan.explain { crate::sql::explain_columns() } else { Arc::clone(&plan.columns) };
@@ -185,8 +211,9 @@ impl Shared {
             Work::Rows { page_rows } => self.rows(&job, &plan, *page_rows, &mut budget, outlet).await?,
             Work::Change(target) => {
                 let snapshot = Snapshot::new(&job);
-                let mut batches =
-                    self.planner.start(&plan, Arc::clone(&snapshot), zone, &job.arguments, &budget.stop).await?;
+                let stop = budget.stop.clone();
+                let starting = self.planner.start(&plan, Arc::clone(&snapshot), zone, &job.arguments, &stop);
+                let mut batches = budget.within(starting).await??;
                 let mut collector = change::Collector::new(target, &job.snapshot, job.seed, Zone::parse(zone)?);
                 while let Some(batch) = budget.next(&mut batches).await? {
                     collector.push(&batch, job.write_bytes_max)?;
@@ -210,15 +237,23 @@ impl Shared {
             outlet.send(Message::Page(pages.take(true))).await;
             return Ok(());
         }
-        let zone = job.zone.as_deref();
-        let mut batches = self.planner.start(plan, Arc::clone(&snapshot), zone, &job.arguments, &budget.stop).await?;
+        let (zone, stop) = (job.zone.as_deref(), budget.stop.clone());
+        let starting = self.planner.start(plan, Arc::clone(&snapshot), zone, &job.arguments, &stop);
+        let mut batches = budget.within(starting).await??;
         outlet.send(Message::Reads(snapshot.reads())).await;
         outlet.send(Message::Columns(Arc::clone(&plan.columns))).await;
+        let mut held = Held { total: &self.waiting, bytes: 0 };
+        pages.make_room(self.waiting.load(Ordering::Relaxed));
         while let Some(batch) = budget.next(&mut batches).await? {
             for row in 0..batch.num_rows() {
                 // A full page leaves when there is another row: only then is it known not to be the last.
                 if pages.full() {
-                    outlet.send(Message::Page(pages.take(false))).await;
+                    let page = pages.take(false);
+                    let bytes = page.rows.len();
+                    outlet.send(Message::Page(page)).await;
+                    // The page before has been taken.
+                    held.becomes(bytes);
+                    pages.make_room(self.waiting.load(Ordering::Relaxed));
                 }
                 pages.push(&batch, row, &plan.columns)?;
             }
@@ -227,7 +262,9 @@ impl Shared {
         Ok(())
     }
 
-    fn plan(&self, job: &Job) -> Result<Arc<Plan>> {
+    /// The plan of a statement. It is made on a thread of its own kind: planning never pauses, so a statement that takes
+    /// long to plan is given up by whoever waits, and keeps no query that runs from going on.
+    async fn plan(self: &Arc<Self>, job: &Arc<Job>, budget: &mut Budget) -> Result<Arc<Plan>> {
         let key = PlanKey {
             text: Arc::clone(&job.text),
             schema: job.schema.clone(),
@@ -238,8 +275,13 @@ impl Shared {
         if let Some(plan) = self.plans.lock().get(&key) {
             return Ok(Arc::clone(plan));
         }
-        let (catalog, zone) = (&job.snapshot.catalog, job.zone.as_deref());
-        let plan = Arc::new(self.planner.plan(&job.parsed, catalog, &job.schema, zone, &job.arguments)?);
+        let (shared, job) = (Arc::clone(self), Arc::clone(job));
+        let planning = tokio::task::spawn_blocking(move || {
+            let (catalog, zone) = (&job.snapshot.catalog, job.zone.as_deref());
+            shared.planner.plan(&job.parsed, catalog, &job.schema, zone, &job.arguments)
+        });
+        let planned = budget.within(planning).await?;
+        let plan = Arc::new(planned.map_err(|e| Error::new(Kind::Internal, format!("planning gave up: {e}")))??);
         if key.text.len() <= PLAN_TEXT_BYTES_MAX && !tells_time(&key.text) {
             let mut plans = self.plans.lock();
             if plans.len() >= PLANS_MAX {

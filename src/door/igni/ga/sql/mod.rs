@@ -252,6 +252,7 @@ impl Statements {
             Some(Run::Cancelled) => return Err(cancelled()),
             Some(Run::One(run)) => run,
             _ => {
+                self.check_room(engine)?;
                 let transaction = transaction(reader)?;
                 // Verbatim, unlike the schema of other requests.
                 let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
