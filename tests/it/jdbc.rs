@@ -302,6 +302,31 @@ mod with_queries {
     }
 
     #[test]
+    fn the_time_zone_is_that_of_the_jdbc_connection() {
+        let mut s = filled(0);
+        assert_eq!(s.ask(CONNECT, "'Asia/Tokyo'"), "0 nil 2");
+        let cast =
+            "SELECT CAST(CAST(TIMESTAMP '2024-02-29 09:00:00' AS TIMESTAMP WITH LOCAL TIME ZONE) AS VARCHAR) AS V";
+        let mut shown = |connection: i32| {
+            let id = s.world.send(0, EXEC, |out| {
+                out.extend(bytes(&format!("{connection} true 1 'PUBLIC' 10 0"), &[]));
+                flint::wire::msgpack::Write::put_str(out, cast);
+                out.extend(bytes("false 0 0 1 0", &[]));
+            });
+            let answer = s.answer(0, id).unwrap();
+            let row = answer.rsplit("0x").next().unwrap().to_owned();
+            (0..row.len())
+                .step_by(2)
+                .filter_map(|i| u8::from_str_radix(&row[i..i + 2], 16).ok())
+                .skip(2)
+                .map(char::from)
+                .collect::<String>()
+        };
+        assert_eq!(shown(1), "2024-02-29 09:00:00 Etc/UTC");
+        assert_eq!(shown(2), "2024-02-29 09:00:00 Asia/Tokyo");
+    }
+
+    #[test]
     fn parameters_are_typed() {
         let mut s = filled(3);
         let request = "1 true 0 'PUBLIC' 10 0 'SELECT ID FROM T WHERE ID = ?' false 1 0x00010203040002 0 1 0";

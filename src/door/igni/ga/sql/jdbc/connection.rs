@@ -2,6 +2,7 @@
 
 use super::super::{Run, Statements};
 use super::put_success;
+use crate::config::NAME_BYTES_MAX;
 use crate::door::igni::ga::request::optional_text;
 use crate::door::igni::ga::transactions::{Resources, not_found};
 use crate::error::{Error, Kind, Result};
@@ -10,10 +11,12 @@ use crate::store::tx::{Ticket, TxId};
 use crate::wire::msgpack::{Reader, Write};
 
 /// What one `java.sql.Connection` has here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Context {
     /// The resource id of the transaction that its statements without auto-commit share.
     transaction: Option<i64>,
+    /// The id of its time zone.
+    zone: Option<String>,
 }
 
 impl Statements {
@@ -25,14 +28,18 @@ impl Statements {
         resources: &mut Resources,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let _time_zone = optional_text(reader)?;
+        let zone = optional_text(reader)?;
+        if let Some(long) = zone.filter(|zone| zone.len() > NAME_BYTES_MAX) {
+            let text = format!("A time-zone ID of {} bytes, the limit is {NAME_BYTES_MAX}", long.len());
+            return Err(Error::new(Kind::LimitExceeded, text));
+        }
         let limit = engine.limits.resources;
         if self.jdbc.len() >= limit {
             let text = format!("The connection holds {limit} JDBC connections, which is the limit");
             return Err(Error::new(Kind::LimitExceeded, text));
         }
         let id = resources.next_id();
-        self.jdbc.insert(id, Context::default());
+        self.jdbc.insert(id, Context { transaction: None, zone: zone.map(str::to_owned) });
         put_success(out);
         out.put_int(id);
         Ok(true)
@@ -95,6 +102,11 @@ impl Statements {
             None => *context.transaction.insert(resources.open(false, None, engine)?),
         };
         resources.alive(transaction, false, engine).map(Some)
+    }
+
+    /// The time zone of a context.
+    pub(super) fn jdbc_zone(&self, id: i64) -> Option<String> {
+        self.jdbc.get(&id).and_then(|context| context.zone.clone())
     }
 
     fn context(&mut self, id: i64) -> Result<&mut Context> {

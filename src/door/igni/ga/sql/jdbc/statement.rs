@@ -64,11 +64,11 @@ impl<'a> Execute<'a> {
         })
     }
 
-    fn into_call(self, transaction: Option<TxId>, texts: &Texts) -> Result<Call> {
+    fn into_call(self, transaction: Option<TxId>, zone: Option<String>, texts: &Texts) -> Result<Call> {
         let page_rows = self.rows_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
         let options = Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
-            zone: None,
+            zone,
             page_rows: page_rows.min(self.page_rows),
             timeout: self.timeout,
             transaction,
@@ -99,7 +99,8 @@ impl Statements {
                     self.check_cursors(engine)?;
                 }
                 let transaction = self.jdbc_transaction(execute.connection, execute.auto_commit, resources, engine)?;
-                Box::new(execute.into_call(transaction, &self.service.texts)?)
+                let zone = self.jdbc_zone(execute.connection);
+                Box::new(execute.into_call(transaction, zone, &self.service.texts)?)
             }
         };
         let room = self.cursors_left(engine);
