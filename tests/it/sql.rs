@@ -219,3 +219,23 @@ fn a_large_table_is_read_whole() {
     assert_eq!(s.change("UPDATE N SET G = 0 WHERE G = 1", &[]), 8_572);
     assert_eq!(s.query("SELECT ID FROM N ORDER BY ID").lines().count(), 60_000);
 }
+
+/// A parameter narrows a scan whatever width its client gives it.
+#[test]
+fn parameters_of_any_width_make_ranges() {
+    let mut s = emp();
+    let text = "EXPLAIN PLAN FOR SELECT NAME FROM EMP WHERE ID >= ? AND ID < ?";
+    for ty in [ColumnType::Int32, ColumnType::Int64] {
+        let arguments = [2, 4].map(|v| Argument::new(ty, Value::Int(v)));
+        let result = s.client.sql(text, &arguments, &SqlOptions::default()).unwrap();
+        let plan = shown(&result.all(&mut s.client).unwrap()[0][0]);
+        assert!(plan.contains("keys=1 range(s)"), "{plan}");
+        let query = text.trim_start_matches("EXPLAIN PLAN FOR ");
+        let rows = s.client.sql(query, &arguments, &SqlOptions::default()).unwrap().all(&mut s.client).unwrap();
+        assert_eq!(rows, [[Value::Str("bob".into())], [Value::Str("cid".into())]]);
+    }
+    // Beyond the column's range.
+    let far = [0, 1 << 40].map(|v| Argument::new(ColumnType::Int64, Value::Int(v)));
+    let rows = s.client.sql("SELECT ID FROM EMP WHERE ID >= ? AND ID < ?", &far, &SqlOptions::default()).unwrap();
+    assert_eq!(rows.all(&mut s.client).unwrap().len(), 4);
+}

@@ -11,8 +11,9 @@ use crate::store::catalog::Table;
 use crate::store::column::Column;
 use crate::store::key::{self, Key};
 use crate::value::{ColumnType, Value};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr::{Cast, InList};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use std::fmt;
 use std::ops::Bound;
@@ -91,15 +92,13 @@ impl KeyRange {
         let constant = |expr: &Expr| matches!(expr, Expr::Literal(..) | Expr::Placeholder(_));
         let name = match filter {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => match (&**left, &**right) {
-                (Expr::Column(c), value) | (value, Expr::Column(c)) if constant(value) => &c.name,
-                _ => return false,
+                (column, value) | (value, column) if constant(value) => widened(column),
+                _ => None,
             },
-            Expr::InList(InList { expr, list, negated: false }) if list.iter().all(constant) => match &**expr {
-                Expr::Column(c) => &c.name,
-                _ => return false,
-            },
-            _ => return false,
+            Expr::InList(InList { expr, list, negated: false }) if list.iter().all(constant) => widened(expr),
+            _ => None,
         };
+        let Some(name) = name.map(|column| &column.name) else { return false };
         let schema = table.newest();
         schema.key.iter().filter_map(|&i| schema.columns.get(i)).any(|c| *c.name == **name)
     }
@@ -176,7 +175,7 @@ fn is_comparison(op: Operator) -> bool {
 
 /// What a filter says about a column; `None` if that is nothing a span could say.
 fn limit(filter: &Expr, column: &Column) -> Option<Limit> {
-    let is_column = |expr: &Expr| matches!(expr, Expr::Column(c) if *c.name == *column.name);
+    let is_column = |expr: &Expr| widened(expr).is_some_and(|c| *c.name == *column.name);
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
             let (op, value) = match (&**left, &**right) {
@@ -198,8 +197,30 @@ fn limit(filter: &Expr, column: &Column) -> Option<Limit> {
     }
 }
 
+/// The column that an expression shows, also as a wider integer: a parameter of another width than the column's makes it
+/// one.
+fn widened(expr: &Expr) -> Option<&datafusion::common::Column> {
+    match expr {
+        Expr::Column(column) => Some(column),
+        Expr::Cast(Cast { expr, field }) if *field.data_type() == DataType::Int64 => match &**expr {
+            Expr::Column(column) => Some(column),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A constant as a value of the column, if equal values have equal keys.
 fn exact(value: &ScalarValue, ty: ColumnType) -> Option<Value<'static>> {
+    if let (ScalarValue::Int64(Some(v)), ColumnType::Int8 | ColumnType::Int16 | ColumnType::Int32) = (value, ty) {
+        let (min, max) = match ty {
+            ColumnType::Int8 => (i8::MIN.into(), i8::MAX.into()),
+            ColumnType::Int16 => (i16::MIN.into(), i16::MAX.into()),
+            _ => (i32::MIN.into(), i32::MAX.into()),
+        };
+        // One beyond the column's range is left to the filter above.
+        return (min..=max).contains(v).then_some(Value::Int(*v));
+    }
     let coarse = match ty {
         // Arrow keeps microseconds of them.
         ColumnType::Datetime { precision } | ColumnType::Timestamp { precision } => precision > 6,
