@@ -37,7 +37,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls::", &["src/net/tls", "src/fixture", "src/client/"]),
     ("rustyline::", &["src/shell/editor.rs"]),
     ("sqlparser::", &["src/op/ddl/", "src/sql/"]),
-    ("datafusion::", &["src/sql/query/"]),
+    ("datafusion::", &["src/sql/query/", "src/tabular/parquet.rs"]),
     ("tokio::", &["src/sql/query/"]),
 ];
 

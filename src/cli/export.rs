@@ -1,17 +1,18 @@
-//! `flint export`: rows of a table or a query as CSV.
+//! `flint export`: rows of a table or a query as CSV or Parquet.
 
+use super::form::FileForm;
 use super::progress::Progress;
 use super::shell::{CANNOT_CONNECT, Server};
 use crate::client::ga::{Client, SqlOptions, SqlResult, Table};
 use crate::error::{Error, Kind, Result};
-use crate::tabular::csv::{NULL, Sink};
-use crate::tabular::{Failure, write_result, write_table};
+use crate::tabular::csv::{self, NULL};
+use crate::tabular::{Failure, Sink, write_result, write_table};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Write the rows of a table or a query as CSV
+/// Write the rows of a table or a query as CSV or Parquet
 ///
 /// The rows are those of one moment. `flint import` reads them back. Of a table, every digit is written; of a query, as
 /// many digits of a second as SQL carries.
@@ -33,7 +34,11 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// What stands for null; a text that equals it ends the export
+    /// The form; told by the file's name if not given, else CSV
+    #[arg(long, value_name = "FORM")]
+    format: Option<FileForm>,
+
+    /// In CSV, what stands for null; a text that equals it ends the export
     #[arg(long, value_name = "TEXT", default_value = NULL)]
     null: String,
 
@@ -80,11 +85,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         None => Box::new(BufWriter::new(io::stdout())),
     };
     let progress = Progress::new(None);
-    let mut sink = Sink::to_read_back(&args.null);
+    let mut sink = sink(FileForm::of(args.format, args.output.as_deref()), &args.null)?;
     let tell = &mut |rows| progress.set(rows, 0);
     let written = match what {
-        What::Table(table) => write_table(&mut client, *table, args.page_size, &mut sink, &mut out, tell),
-        What::Result(result) => write_result(result, &mut client, &mut sink, &mut out, tell),
+        What::Table(table) => write_table(&mut client, *table, args.page_size, &mut *sink, &mut out, tell),
+        What::Result(result) => write_result(result, &mut client, &mut *sink, &mut out, tell),
     };
     drop(progress);
     match (written, args.output) {
@@ -96,6 +101,16 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         (Err(error), None) => return Err(failed(error.to_string())),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn sink(form: FileForm, null: &str) -> Result<Box<dyn Sink>> {
+    match form {
+        FileForm::Csv => Ok(Box::new(csv::Sink::to_read_back(null))),
+        #[cfg(feature = "sql")]
+        FileForm::Parquet => Ok(Box::new(crate::tabular::parquet::Sink::default())),
+        #[cfg(not(feature = "sql"))]
+        FileForm::Parquet => Err(failed(super::form::NO_PARQUET.into())),
+    }
 }
 
 fn failed(message: String) -> Error {

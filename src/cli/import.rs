@@ -1,5 +1,6 @@
-//! `flint import`: rows of a CSV file into a table, over the wire.
+//! `flint import`: rows of a CSV or Parquet file into a table, over the wire.
 
+use super::form::FileForm;
 use super::progress::Progress;
 use super::shell::{CANNOT_CONNECT, Server};
 use crate::client::ga::{Client, Table};
@@ -8,14 +9,14 @@ use crate::config::{BATCH_ROWS_MAX, IMPORT_BATCH_BYTES};
 use crate::error::{Error, Kind, Result};
 use crate::store::clock::{Clock as _, SystemClock};
 use crate::tabular::csv::NULL;
-use crate::tabular::source::{Layout, Record, Source};
+use crate::tabular::source::{Layout, Record, Records, Source};
 use crate::value::Value;
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Write the rows of a CSV file to a table
+/// Write the rows of a CSV or Parquet file to a table
 ///
 /// Rows whose keys exist replace them. The rows before a bad one stay written.
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     server: Server,
+
+    /// The file's form; told by its name if not given
+    #[arg(long, value_name = "FORM")]
+    format: Option<FileForm>,
 
     /// The table, as SQL names it
     #[arg(long, short, value_name = "NAME")]
@@ -50,12 +55,12 @@ pub(super) struct Args {
 /// Reads, writes and tells how many rows there were.
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     let name = args.file.display().to_string();
-    let (input, bytes): (Box<dyn Read>, Option<u64>) = if name == "-" {
-        (Box::new(io::stdin()), None)
-    } else {
-        let opened = File::open(&args.file).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (bytes, file) = opened.map_err(|error| failed(format!("{name} cannot be opened: {error}")))?;
-        (Box::new(file), Some(bytes))
+    let bytes = match name.as_str() {
+        STDIN => None,
+        _ => {
+            let found = std::fs::metadata(&args.file).map(|found| found.len());
+            Some(found.map_err(|error| failed(format!("{name} cannot be opened: {error}")))?)
+        }
     };
     let mut client = match Client::connect_with(&args.server.addr, &args.server.options()?) {
         Ok(client) => client,
@@ -67,7 +72,8 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let table = client.table(&args.table).map_err(|error| failed(error.to_string()))?;
     let table = table.ok_or_else(|| failed(format!("there is no table {}", args.table)))?;
     let layout = Layout { columns: args.columns, header: args.header, null: args.null };
-    let source = Source::new(input, &table, &layout).map_err(|error| failed(format!("{name}: {error}")))?;
+    let form = FileForm::of(args.format, Some(&args.file));
+    let source = open(form, &args.file, &table, &layout).map_err(|error| failed(format!("{name}: {error}")))?;
 
     let start = SystemClock.now();
     let mut import = Import { client, table, rows: 0, progress: Progress::new(bytes) };
@@ -80,6 +86,9 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The name of standard input.
+const STDIN: &str = "-";
+
 /// The run of an import.
 struct Import {
     client: Client,
@@ -90,11 +99,12 @@ struct Import {
 }
 
 impl Import {
-    fn all(&mut self, mut source: Source<Box<dyn Read>>, batch_rows: usize) -> Result<(), String> {
+    fn all(&mut self, mut source: Box<dyn Records>, batch_rows: usize) -> Result<(), String> {
         let names: Vec<_> = source.columns().iter().map(|column| column.name.clone()).collect();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let mut batch: Vec<Record> = Vec::new();
         let mut bytes = 0;
+        let unit = source.unit();
         loop {
             // What was read before a bad row is written before the row is told.
             let (record, bad) = match source.next_record() {
@@ -107,7 +117,7 @@ impl Import {
                 batch.push(record);
             }
             if last || batch.len() >= batch_rows || bytes >= IMPORT_BATCH_BYTES {
-                self.write(&names, &mut batch)?;
+                self.write(&names, &mut batch, unit)?;
                 bytes = 0;
                 self.progress.set(self.rows, source.position());
             }
@@ -120,7 +130,7 @@ impl Import {
     }
 
     /// Writes a batch. If the server refuses it, its rows are written one by one, up to the one that is to blame.
-    fn write(&mut self, names: &[&str], batch: &mut Vec<Record>) -> Result<(), String> {
+    fn write(&mut self, names: &[&str], batch: &mut Vec<Record>, unit: &str) -> Result<(), String> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -134,7 +144,9 @@ impl Import {
             }
             Err(client::Error::Ga(error)) => {
                 for (row, line) in rows.iter().zip(&lines) {
-                    self.table.upsert(&mut self.client, None, row).map_err(|error| format!("line {line}: {error}"))?;
+                    self.table
+                        .upsert(&mut self.client, None, row)
+                        .map_err(|error| format!("{unit} {line}: {error}"))?;
                     self.rows += 1;
                 }
                 // Each row was taken by itself: what the server refused is the size, or was there for a moment.
@@ -143,6 +155,22 @@ impl Import {
             }
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+fn open(form: FileForm, path: &Path, table: &Table, layout: &Layout) -> Result<Box<dyn Records>, String> {
+    let stdin = path.as_os_str() == STDIN;
+    let file = || File::open(path).map_err(|error| error.to_string());
+    match form {
+        FileForm::Csv if stdin => Ok(Box::new(Source::new(io::stdin(), table, layout)?)),
+        FileForm::Csv => Ok(Box::new(Source::new(file()?, table, layout)?)),
+        FileForm::Parquet if stdin => {
+            Err("Parquet has its columns at the end, which standard input cannot go to".into())
+        }
+        #[cfg(feature = "sql")]
+        FileForm::Parquet => Ok(Box::new(crate::tabular::parquet::Source::new(file()?, table, layout)?)),
+        #[cfg(not(feature = "sql"))]
+        FileForm::Parquet => Err(super::form::NO_PARQUET.into()),
     }
 }
 

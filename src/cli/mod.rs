@@ -7,6 +7,7 @@ mod bench;
 mod data;
 mod decode;
 mod export;
+mod form;
 mod import;
 mod progress;
 mod serve;

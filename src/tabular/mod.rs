@@ -1,4 +1,4 @@
-//! Rows of results as text: for people, as CSV, as JSON; and from CSV back.
+//! Rows of results: as text for people, as CSV, JSON and Parquet; and from CSV and Parquet back.
 //!
 //! A [`Sink`] takes a result page by page, so that memory does not grow with the result; [`write_result`] moves the pages
 //! from a server to a sink. Every form shows nulls apart from text.
@@ -7,6 +7,8 @@ mod aligned;
 pub mod csv;
 mod exact;
 mod json;
+#[cfg(feature = "sql")]
+pub mod parquet;
 pub mod source;
 
 pub use aligned::Aligned;

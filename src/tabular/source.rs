@@ -1,4 +1,4 @@
-//! Rows of a table, read from CSV.
+//! Rows of a table, read from files; those of CSV.
 //!
 //! A [`Source`] gives one row after the other, as values of the table's columns, with the line it began on. The form of
 //! each value is that of [`text::parse`].
@@ -38,12 +38,31 @@ pub struct Source<R> {
 /// A row and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// The line on which it begins, from 1.
+    /// The line on which it begins, or its number, from 1.
     pub line: u64,
     /// Bytes of its text.
     pub bytes: usize,
     /// The values, in the order of [`Source::columns`].
     pub values: Vec<Value<'static>>,
+}
+
+/// Rows of a file for the columns of a table.
+pub trait Records {
+    /// The columns of the values.
+    fn columns(&self) -> &[TableColumn];
+
+    /// What [`Record::line`] counts.
+    fn unit(&self) -> &'static str;
+
+    /// How many bytes of the file were read.
+    fn position(&self) -> u64;
+
+    /// The next row; `None` after the last.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a value is none of its column: the message names the place, the column, its type and
+    /// the value.
+    fn next_record(&mut self) -> Result<Option<Record>, String>;
 }
 
 impl<R: Read> Source<R> {
@@ -68,22 +87,38 @@ impl<R: Read> Source<R> {
         Ok(Self { reader, columns, null: layout.null.clone(), record: StringRecord::new(), half_ended })
     }
 
-    /// The columns of the fields.
-    pub fn columns(&self) -> &[TableColumn] {
+    /// The line on which the record begins. The reader counts line feeds, and of the two characters that end a line of
+    /// some files, it reads the second one only with the next record.
+    fn line(&mut self, before: u64) -> u64 {
+        let after = self.reader.position().line();
+        let inside = breaks(self.record.as_slice());
+        let outside = after.saturating_sub(before + inside);
+        self.half_ended = outside <= u64::from(self.half_ended);
+        after.saturating_sub(inside + u64::from(!self.half_ended))
+    }
+
+    fn value(&self, field: &str, column: &TableColumn, line: u64) -> Result<Value<'static>, String> {
+        // Of all types, only text has a value that is written as nothing.
+        let nothing = field.is_empty() && !matches!(column.ty, ColumnType::String { .. });
+        let field_or_null = if field == self.null || nothing { None } else { Some(field) };
+        value(field_or_null, column, &|| format!("line {line}"))
+    }
+}
+
+impl<R: Read> Records for Source<R> {
+    fn columns(&self) -> &[TableColumn] {
         &self.columns
     }
 
-    /// How many bytes of the input were read.
-    pub fn position(&self) -> u64 {
+    fn unit(&self) -> &'static str {
+        "line"
+    }
+
+    fn position(&self) -> u64 {
         self.reader.position().byte()
     }
 
-    /// The next row; `None` after the last.
-    ///
-    /// # Errors
-    /// The file cannot be read, a row has too many or too few fields, or a field is no value of its column: the message
-    /// names the line, the column, its type and the field.
-    pub fn next_record(&mut self) -> Result<Option<Record>, String> {
+    fn next_record(&mut self) -> Result<Option<Record>, String> {
         let before = self.reader.position().line();
         if !self.reader.read_record(&mut self.record).map_err(|error| explain(&error))? {
             return Ok(None);
@@ -97,31 +132,29 @@ impl<R: Read> Source<R> {
         let values = values.collect::<Result<_, _>>()?;
         Ok(Some(Record { line, bytes: self.record.as_slice().len(), values }))
     }
+}
 
-    /// The line on which the record begins. The reader counts line feeds, and of the two characters that end a line of
-    /// some files, it reads the second one only with the next record.
-    fn line(&mut self, before: u64) -> u64 {
-        let after = self.reader.position().line();
-        let inside = breaks(self.record.as_slice());
-        let outside = after.saturating_sub(before + inside);
-        self.half_ended = outside <= u64::from(self.half_ended);
-        after.saturating_sub(inside + u64::from(!self.half_ended))
-    }
-
-    fn value(&self, field: &str, column: &TableColumn, line: u64) -> Result<Value<'static>, String> {
-        let bad = |why: &str| {
-            let mut message = format!("line {line}, column {}, {}: {why}, found ", column.name, column.ty);
-            let shown: String = field.chars().take(SHOWN_MAX).collect();
-            // Writing to a string does not fail.
-            let _ = write!(message, "{shown:?}{}", if shown.len() < field.len() { "..." } else { "" });
-            message
-        };
-        // Of all types, only text has a value that is written as nothing.
-        let nothing = field.is_empty() && !matches!(column.ty, ColumnType::String { .. });
-        if field == self.null || nothing {
-            return if column.nullable { Ok(Value::Null) } else { Err(bad("null is not allowed")) };
-        }
-        text::parse(field, column.ty).map(Value::into_owned).map_err(|expected| bad(&expected))
+/// The text of a value as one of the column; `None` is null. `at` tells where it stands.
+///
+/// # Errors
+/// It is none of the column.
+pub(super) fn value(
+    field: Option<&str>,
+    column: &TableColumn,
+    at: &dyn Fn() -> String,
+) -> Result<Value<'static>, String> {
+    let bad = |why: &str| {
+        let mut message = format!("{}, column {}, {}: {why}, found ", at(), column.name, column.ty);
+        let field = field.unwrap_or_default();
+        let shown: String = field.chars().take(SHOWN_MAX).collect();
+        // Writing to a string does not fail.
+        let _ = write!(message, "{shown:?}{}", if shown.len() < field.len() { "..." } else { "" });
+        message
+    };
+    match field {
+        None if column.nullable => Ok(Value::Null),
+        None => Err(bad("null is not allowed")),
+        Some(field) => text::parse(field, column.ty).map(Value::into_owned).map_err(|expected| bad(&expected)),
     }
 }
 
@@ -130,7 +163,7 @@ fn breaks(text: &str) -> u64 {
 }
 
 /// The columns with these names: exactly, or else in another case.
-fn columns(table: &Table, names: &[&str]) -> Result<Vec<TableColumn>, String> {
+pub(super) fn columns(table: &Table, names: &[&str]) -> Result<Vec<TableColumn>, String> {
     let mut found: Vec<TableColumn> = Vec::new();
     for name in names {
         let exact = table.columns.iter().find(|column| *column.name == **name);
