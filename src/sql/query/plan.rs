@@ -4,7 +4,7 @@
 //! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
 
 use super::planner::{Ignite, Outer};
-use super::scan::{Provider, Snapshot};
+use super::scan::{BATCH_ROWS, Provider, Snapshot};
 use super::stop::{Stop, stoppable};
 use super::types;
 use super::views::View;
@@ -16,7 +16,7 @@ use crate::sql::{Argument, ResultColumn};
 use crate::store::catalog::Catalog;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
-use datafusion::common::config::ConfigOptions;
+use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, TableReference, plan_datafusion_err, plan_err};
 use datafusion::datasource::{cte_worktable::CteWorkTable, provider_as_source};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -62,7 +62,7 @@ impl Planner {
             .with_repartition_joins(false)
             .with_repartition_aggregations(false)
             .with_repartition_windows(false)
-            .with_batch_size(4096)
+            .with_batch_size(BATCH_ROWS)
             .with_information_schema(false);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         // What does not fit is refused: the disk is for rows.
@@ -143,7 +143,7 @@ impl Planner {
         Ok(Plan { logical, columns: columns.into(), explain })
     }
 
-    /// Starts a plan on a snapshot. `stop` ends it.
+    /// Starts a plan on a snapshot, with so many rows in a batch. `stop` ends it.
     ///
     /// # Errors
     /// `SqlRuntime` and those of the plan's parts.
@@ -153,9 +153,12 @@ impl Planner {
         snapshot: Arc<Snapshot>,
         zone: Option<&str>,
         arguments: &[Argument],
+        batch_rows: usize,
         stop: &Stop,
     ) -> Result<SendableRecordBatchStream> {
-        let state = self.session(snapshot, zone);
+        let mut state = self.session(snapshot, zone);
+        let rows = ConfigNonZeroUsize::try_new(batch_rows).map_err(|e| error::running(&e))?;
+        state.config_mut().options_mut().execution.batch_size = rows;
         let physical = self.physical(plan, &state, arguments).await?;
         let physical = stoppable(physical, stop).map_err(|e| error::running(&e))?;
         execute_stream(physical, state.task_ctx()).map_err(|e| error::running(&e))

@@ -1,5 +1,6 @@
 //! The queries that run now: who asks for them finds them here, and who kills one does.
 
+use super::scan::BATCH_ROWS;
 use super::stop::Stop;
 use crate::config::{ACTIVITY_ROWS_MAX, SQL_QUERIES_MAX};
 use crate::error::{Error, Kind, Result};
@@ -9,6 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::AbortHandle;
+
+/// Rows of the batches of all queries that run, a batch each.
+const BATCHES_ROWS_MAX: usize = 64 * BATCH_ROWS;
+/// Rows that a batch has at least.
+const BATCH_ROWS_MIN: usize = 128;
 
 /// All running queries of a server.
 #[derive(Debug, Default)]
@@ -56,6 +62,12 @@ impl Registry {
     /// What runs, oldest first.
     pub(super) fn list(&self) -> Vec<RunningQuery> {
         self.running.lock().values().take(ACTIVITY_ROWS_MAX).map(|entry| entry.query.clone()).collect()
+    }
+
+    /// Rows of a batch of the query that was entered last: fewer where many queries run, since each holds some batches also
+    /// while its client does not read.
+    pub(super) fn batch_rows(&self) -> usize {
+        (BATCHES_ROWS_MAX / self.running.lock().len().max(1)).clamp(BATCH_ROWS_MIN, BATCH_ROWS)
     }
 
     /// Ends a query; whether there was one.

@@ -37,8 +37,8 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
-/// Rows of one batch.
-const BATCH_ROWS: usize = 4096;
+/// Rows of one batch, unless many queries run.
+pub const BATCH_ROWS: usize = 4096;
 /// Rows from which on a scan is worth more than one thread.
 const PARTS_ROWS_MIN: usize = 50_000;
 
@@ -250,7 +250,7 @@ impl ExecutionPlan for Scan {
         Ok(Arc::new(statistics))
     }
 
-    fn execute(&self, part: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(&self, part: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = Arc::clone(self.properties.eq_properties.schema());
         let reader = Reader {
             table: Arc::clone(&self.table),
@@ -259,6 +259,7 @@ impl ExecutionPlan for Scan {
             rows: self.rows.clone(),
             spans: self.parts.get(part).map_or_else(|| self.range.spans(), |span| vec![span.clone()]),
             left: self.limit.unwrap_or(usize::MAX),
+            batch_rows: context.session_config().batch_size(),
             versions: Vec::new(),
         };
         let batches = stream::unfold(reader, |mut reader| async move {
@@ -286,13 +287,14 @@ struct Reader {
     /// The spans that are left, the next one last.
     spans: Vec<Span>,
     left: usize,
+    batch_rows: usize,
     versions: Vec<(i32, Arc<Schema>, Places)>,
 }
 
 impl Reader {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let newest = Arc::clone(self.table.newest());
-        let wanted = BATCH_ROWS.min(self.left);
+        let wanted = self.batch_rows.min(self.left);
         let types: Vec<_> = self.projection.iter().filter_map(|&i| newest.columns.get(i)).map(|c| c.ty).collect();
         let mut builders: Vec<_> = types.iter().map(|&ty| ColumnBuilder::new(ty, wanted)).collect();
         let (mut count, mut bytes) = (0, 0);

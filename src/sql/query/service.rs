@@ -104,8 +104,9 @@ impl Service {
         if let Some(activity) = &mut job.activity {
             Arc::make_mut(activity).queries = inner.registry.list();
         }
+        let batch_rows = inner.registry.batch_rows();
         let task = runtime.spawn(async move {
-            if let Err(error) = shared.run(job, stopping.clone(), &outlet).await {
+            if let Err(error) = shared.run(job, batch_rows, stopping.clone(), &outlet).await {
                 let error = if stopping.killed() { killed() } else { error };
                 outlet.send(Message::Failed(error)).await;
             }
@@ -167,10 +168,13 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The time a statement may still take. What its client takes to ask for the next page does not count.
+/// What a statement may take: the time that is left, without what its client takes to ask for the next page, and rows of a
+/// batch.
 struct Budget {
     whole: Option<Duration>,
     left: Option<Duration>,
+    /// Rows of a batch.
+    batch_rows: usize,
     stop: Stop,
 }
 
@@ -197,8 +201,8 @@ impl Budget {
 }
 
 impl Shared {
-    async fn run(self: &Arc<Self>, job: Job, stop: Stop, outlet: &Outlet) -> Result<()> {
-        let mut budget = Budget { whole: job.timeout, left: job.timeout, stop };
+    async fn run(self: &Arc<Self>, job: Job, batch_rows: usize, stop: Stop, outlet: &Outlet) -> Result<()> {
+        let mut budget = Budget { whole: job.timeout, left: job.timeout, batch_rows, stop };
         let job = Arc::new(job);
         let zone = job.zone.as_deref();
         Zone::parse(zone)?;
@@ -212,7 +216,8 @@ impl Shared {
             Work::Change(target) => {
                 let snapshot = Snapshot::new(&job);
                 let stop = budget.stop.clone();
-                let starting = self.planner.start(&plan, Arc::clone(&snapshot), zone, &job.arguments, &stop);
+                let starting =
+                    self.planner.start(&plan, Arc::clone(&snapshot), zone, &job.arguments, batch_rows, &stop);
                 let mut batches = budget.within(starting).await??;
                 let mut collector = change::Collector::new(target, &job.snapshot, job.seed, Zone::parse(zone)?);
                 while let Some(batch) = budget.next(&mut batches).await? {
@@ -237,8 +242,8 @@ impl Shared {
             outlet.send(Message::Page(pages.take(true))).await;
             return Ok(());
         }
-        let (zone, stop) = (job.zone.as_deref(), budget.stop.clone());
-        let starting = self.planner.start(plan, Arc::clone(&snapshot), zone, &job.arguments, &stop);
+        let (zone, stop, batch_rows) = (job.zone.as_deref(), budget.stop.clone(), budget.batch_rows);
+        let starting = self.planner.start(plan, Arc::clone(&snapshot), zone, &job.arguments, batch_rows, &stop);
         let mut batches = budget.within(starting).await??;
         outlet.send(Message::Reads(snapshot.reads())).await;
         outlet.send(Message::Columns(Arc::clone(&plan.columns))).await;
