@@ -2,7 +2,7 @@
 //!
 //! `SELECT a, b FROM t WHERE id = ?`, `INSERT INTO t VALUES (...)`, `UPDATE t SET a = 1 WHERE id = 7` and `DELETE FROM t
 //! WHERE id = 7` need no planner: they take the locks and the path of any other get, insert or delete, on the loop.
-//! [`statement`](text::statement) tells them by their tokens and is strict: whatever it does not know for certain is left
+//! [`statement`] tells them by their tokens and is strict: whatever it does not know for certain is left
 //! to the query engine, which knows all of SQL. So is a parameter whose type is not that of its key column. Both ways
 //! answer alike; a build without the query engine has this one alone.
 
