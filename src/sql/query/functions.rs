@@ -10,9 +10,12 @@ use crate::value::{ColumnType, Timestamp, Value};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, Int32Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -49,8 +52,9 @@ fn function(implementation: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(implementation))
 }
 
+/// Volatile, so that nothing evaluates one call after the other before `simplify` gives all of them one moment.
 fn moment() -> Signature {
-    Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::Exact(vec![DataType::Int64])], Volatility::Stable)
+    Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::Exact(vec![DataType::Int64])], Volatility::Volatile)
 }
 
 /// What CAST(x AS UUID) stands for.
@@ -184,11 +188,26 @@ impl ScalarUDFImpl for Now {
         }))
     }
 
+    /// The start of the statement, for all of its calls alike.
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let Some(start) = info.query_execution_start_time() else { return Ok(ExprSimplifyResult::Original(args)) };
+        let value = self.at(start.timestamp_millis(), info.config_options())?;
+        Ok(ExprSimplifyResult::Simplified(Expr::Literal(value, None)))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(now.as_secs()).unwrap_or_default();
-        let at = Timestamp { seconds, nanos: now.subsec_millis() * 1_000_000 };
-        let zone = Zone::of(&args.config_options).map_err(external)?;
+        let millis = i64::try_from(now.as_millis()).unwrap_or_default();
+        self.at(millis, &args.config_options).map(ColumnarValue::Scalar)
+    }
+}
+
+impl Now {
+    /// What the function answers at so many milliseconds since 1970.
+    fn at(&self, millis: i64, options: &ConfigOptions) -> Result<ScalarValue> {
+        let nanos = u32::try_from(millis.rem_euclid(1_000)).unwrap_or_default() * 1_000_000;
+        let at = Timestamp { seconds: millis.div_euclid(1_000), nanos };
+        let zone = Zone::of(options).map_err(external)?;
         let (date, time) = zone.local(at).map_err(external)?;
         let (ty, value) = match self.moment {
             Moment::Local => (ColumnType::Datetime { precision: 6 }, Value::Datetime(date, time)),
@@ -197,7 +216,7 @@ impl ScalarUDFImpl for Now {
         };
         let mut builder = ColumnBuilder::new(ty, 1);
         builder.push(&value).map_err(external)?;
-        ScalarValue::try_from_array(&builder.finish(), 0).map(ColumnarValue::Scalar)
+        ScalarValue::try_from_array(&builder.finish(), 0)
     }
 }
 
