@@ -50,6 +50,7 @@ pub fn engine() -> Engine {
         ty,
         nullable: key.is_none(),
         default: Default::None,
+        filler: None,
         key,
         colocation: None,
     };
@@ -74,6 +75,7 @@ pub fn engine() -> Engine {
             name: Arc::clone(&name),
             draft_name: name,
             live: id == 18,
+            options: std::default::Default::default(),
             columns,
         };
         engine.change(&Change::CreateTable(Box::new(new))).expect("the catalog is empty");
