@@ -13,7 +13,16 @@ fuzz_target!(|data: &[u8]| {
     for (i, ty) in (0..count).flat_map(|i| flint_fuzz::TYPES.iter().map(move |ty| (i, *ty))) {
         let Some(element) = tuple.element(i) else { continue };
         let name = "c".into();
-        let column = Column { id: 1, name, ty, nullable: true, default: Default::None, key: None, colocation: None };
+        let column = Column {
+            id: 1,
+            name,
+            ty,
+            nullable: true,
+            default: Default::None,
+            key: None,
+            filler: None,
+            colocation: None,
+        };
         let Some(stored) = decode(element, ty).ok().and_then(|value| column.accept(value).ok()) else {
             assert!(!is_canonical(element, ty), "{ty} takes {element:02x?} unchecked");
             continue;

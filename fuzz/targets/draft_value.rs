@@ -11,8 +11,16 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let Some((&ty, bytes)) = data.split_first() else { return };
     let ty = flint_fuzz::TYPES[usize::from(ty) % flint_fuzz::TYPES.len()];
-    let column =
-        Column { id: 1, name: "c".into(), ty, nullable: true, default: Default::None, key: None, colocation: None };
+    let column = Column {
+        id: 1,
+        name: "c".into(),
+        ty,
+        nullable: true,
+        default: Default::None,
+        key: None,
+        filler: None,
+        colocation: None,
+    };
     let element = |value: &Value<'_>| {
         let mut out = Vec::new();
         encode(&mut out, value, ty);
