@@ -100,7 +100,7 @@ enum State {
         table: u32,
         writes: Arc<[Write]>,
         count: u64,
-        reads: Vec<Read>,
+        reads: Arc<[Read]>,
     },
     Ended,
 }
@@ -182,7 +182,7 @@ impl Execution {
                 State::Keyed { .. } => self.begin_again(service, engine)?,
                 State::Query { running, columns } => match running.poll(ticket) {
                     None => return Ok(None),
-                    Some(Message::Reads(reads)) => self.has_read(engine, reads),
+                    Some(Message::Reads(reads)) => self.has_read(engine, &reads),
                     Some(Message::Columns(found)) => *columns = Some(found),
                     Some(Message::Page(page)) => {
                         let columns = columns.take().unwrap_or_default();
@@ -218,7 +218,7 @@ impl Execution {
                 State::Change(Some(running)) => match running.poll(ticket) {
                     None => return Ok(None),
                     Some(Message::Changes(Changes { table, writes, count, reads })) => {
-                        self.state = State::Apply { table, writes: writes.into(), count, reads };
+                        self.state = State::Apply { table, writes: writes.into(), count, reads: reads.into() };
                     }
                     Some(Message::Failed(error)) => return Err(error),
                     Some(_) => {}
@@ -232,8 +232,8 @@ impl Execution {
                         continue;
                     }
                     let action = Action::Change(Arc::clone(writes));
-                    let (count, reads) = (*count, reads.clone());
-                    return self.change(table, action, count, reads, engine, ticket);
+                    let (count, reads) = (*count, Arc::clone(reads));
+                    return self.change(table, action, count, &reads, engine, ticket);
                 }
                 State::Ended => return Err(unexpected()),
             }
@@ -264,7 +264,7 @@ impl Execution {
             What::Insert { .. } => {
                 let writes = keyed.inserts(arguments, &mut engine.rng)?;
                 let count = writes.len() as u64;
-                self.change(table, Action::Change(writes.into()), count, Vec::new(), engine, ticket)
+                self.change(table, Action::Change(writes.into()), count, &[], engine, ticket)
             }
             What::Update { .. } => {
                 // The row is locked by the change that follows within this call, or the call is made again.
@@ -275,7 +275,7 @@ impl Execution {
                 let read = Read { table: table.id, rows, spans: vec![span] };
                 let writes: Arc<[Write]> = write.into_iter().collect();
                 let count = writes.len() as u64;
-                self.change(table, Action::Change(writes), count, vec![read], engine, ticket)
+                self.change(table, Action::Change(writes), count, &[read], engine, ticket)
             }
         }
     }
@@ -286,7 +286,7 @@ impl Execution {
         table: Arc<Table>,
         action: Action,
         count: u64,
-        reads: Vec<Read>,
+        reads: &[Read],
         engine: &mut Engine,
         ticket: Ticket,
     ) -> Result<Option<Answer>> {
@@ -316,9 +316,9 @@ impl Execution {
     }
 
     /// A transaction depends on what its queries have read.
-    fn has_read(&self, engine: &mut Engine, reads: Vec<Read>) {
+    fn has_read(&self, engine: &mut Engine, reads: &[Read]) {
         if let Some(id) = self.options.transaction {
-            engine.has_read(id, reads);
+            engine.has_read(id, reads.to_vec());
         }
     }
 }

@@ -81,11 +81,9 @@ impl Statements {
         ticket: Ticket,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let mut run = match self.running.remove(&ticket.request) {
-            Some(Run::Cancelled) => return Err(cancelled()),
+        let mut run = match self.take_up(ticket, engine)? {
             Some(Run::One(run)) => run,
             _ => {
-                self.check_room(engine)?;
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
@@ -115,11 +113,9 @@ impl Statements {
 
     /// Runs a script. `false`: it waits.
     pub fn script(&mut self, reader: &mut Reader<'_>, engine: &mut Engine, ticket: Ticket) -> Result<bool> {
-        let mut run = match self.running.remove(&ticket.request) {
-            Some(Run::Cancelled) => return Err(cancelled()),
+        let mut run = match self.take_up(ticket, engine)? {
             Some(Run::Script(run)) => run,
             _ => {
-                self.check_room(engine)?;
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
                 Box::new(Script::new(head.text, head.options(arguments, None))?)
@@ -143,11 +139,9 @@ impl Statements {
         ticket: Ticket,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let mut run = match self.running.remove(&ticket.request) {
-            Some(Run::Cancelled) => return Err(cancelled()),
+        let mut run = match self.take_up(ticket, engine)? {
             Some(Run::Batch(run)) => run,
             _ => {
-                self.check_room(engine)?;
                 let transaction = transaction(reader)?;
                 let head = Head::read(reader)?;
                 let rows = request::batch(reader)?;
@@ -248,11 +242,9 @@ impl Statements {
         ticket: Ticket,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let run = match self.running.remove(&ticket.request) {
-            Some(Run::Cancelled) => return Err(cancelled()),
+        let run = match self.take_up(ticket, engine)? {
             Some(Run::One(run)) => run,
             _ => {
-                self.check_room(engine)?;
                 let transaction = transaction(reader)?;
                 // Verbatim, unlike the schema of other requests.
                 let schema = optional_text(reader)?.unwrap_or(crate::store::catalog::PUBLIC);
@@ -301,6 +293,18 @@ impl Statements {
             run.close(engine);
         }
         self.cursors.clear();
+    }
+
+    /// What a request that has waited has come to; none for a new one, for which there is room.
+    ///
+    /// # Errors
+    /// `Cancelled`; `LimitExceeded`.
+    fn take_up(&mut self, ticket: Ticket, engine: &Engine) -> Result<Option<Run>> {
+        match self.running.remove(&ticket.request) {
+            Some(Run::Cancelled) => Err(cancelled()),
+            None => self.check_room(engine).map(|()| None),
+            run => Ok(run),
+        }
     }
 
     /// Refuses one more statement where too many of the connection's run already.

@@ -1,6 +1,6 @@
 //! Batches over JDBC: several texts, or one with several rows of parameters.
 
-use super::super::{Run, Statements, cancelled, request};
+use super::super::{Run, Statements, request};
 use super::{Call, SUCCESS, Work, put_success};
 use crate::door::igni::ga::error::put_counts;
 use crate::door::igni::ga::request::optional_text;
@@ -25,13 +25,9 @@ impl Statements {
         ticket: Ticket,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let mut call = match self.running.remove(&ticket.request) {
-            Some(Run::Cancelled) => return Err(cancelled()),
+        let mut call = match self.take_up(ticket, engine)? {
             Some(Run::Jdbc(call)) => call,
-            _ => {
-                self.check_room(engine)?;
-                Box::new(self.read_batch(prepared, reader, engine, resources)?)
-            }
+            _ => Box::new(self.read_batch(prepared, reader, engine, resources)?),
         };
         let Work::Batch(batch) = &mut call.work else {
             return Err(Error::new(Kind::Internal, "a statement in the place of a batch"));

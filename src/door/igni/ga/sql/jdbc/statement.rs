@@ -1,6 +1,6 @@
 //! Statements over JDBC, their results, and the rows of these.
 
-use super::super::{Cursor, Run, Statements, cancelled, put_page, request};
+use super::super::{Cursor, Run, Statements, put_page, request};
 use super::{Call, Described, Work, put_success};
 use crate::config::SQL_PAGE_ROWS_MAX;
 use crate::door::igni::ga::request::optional_text;
@@ -89,11 +89,9 @@ impl Statements {
         ticket: Ticket,
         out: &mut Vec<u8>,
     ) -> Result<bool> {
-        let mut call = match self.running.remove(&ticket.request) {
-            Some(Run::Cancelled) => return Err(cancelled()),
+        let mut call = match self.take_up(ticket, engine)? {
             Some(Run::Jdbc(call)) => call,
             _ => {
-                self.check_room(engine)?;
                 let execute = Execute::read(reader)?;
                 if execute.several {
                     self.check_cursors(engine)?;
