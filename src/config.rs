@@ -79,7 +79,9 @@ pub const TRACE_SCHEMAS_MAX: usize = 1_000;
 pub const READ_BYTES_MAX: usize = 1 << 20;
 /// Rows of a system view that tells what goes on: transactions, locks, queries.
 pub const ACTIVITY_ROWS_MAX: usize = 10_000;
-/// Bytes that all running SQL statements may take together unless told otherwise.
+/// How long a query engine keeps an index that no query has used.
+pub const SQL_INDEX_IDLE: Duration = Duration::from_secs(300);
+/// Bytes that all running SQL statements may take together unless told otherwise; indexes may take as much again.
 pub const SQL_MEMORY: usize = 256 << 20;
 
 /// What a server is started with.

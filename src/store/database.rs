@@ -21,6 +21,7 @@ use super::persist;
 use super::row::Row;
 use crate::error::{Error, Kind, Result};
 use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 use std::ops::Bound;
 
 /// What one row costs beside its bytes: its share of the map's nodes and the row's own allocation.
@@ -41,6 +42,9 @@ pub struct Database {
 #[derive(Debug, Clone, Default)]
 pub struct Rows(OrdMap<Key, Row>);
 
+/// A key, the row that it had, and the row that it has.
+pub type RowChange<'a> = (&'a Key, Option<&'a Row>, Option<&'a Row>);
+
 impl Rows {
     /// How many there are.
     pub fn len(&self) -> usize {
@@ -58,8 +62,26 @@ impl Rows {
     }
 
     /// The rows whose keys lie within the bounds.
-    pub fn range(&self, bounds: (Bound<Key>, Bound<Key>)) -> impl Iterator<Item = (&Key, &Row)> {
+    pub fn range(&self, bounds: (Bound<Key>, Bound<Key>)) -> impl DoubleEndedIterator<Item = (&Key, &Row)> {
         self.0.range(bounds)
+    }
+
+    /// Puts or removes a row.
+    pub fn set(&mut self, key: Key, row: Option<Row>) {
+        match row {
+            Some(row) => drop(self.0.insert(key, row)),
+            None => drop(self.0.remove(&key)),
+        }
+    }
+
+    /// What makes these rows `others`: a key with its row here and its row there. What the two share is not looked at, so
+    /// where one came from the other by a few writes, it takes a few steps.
+    pub fn changes<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = RowChange<'a>> {
+        self.0.diff(&others.0).map(|change| match change {
+            DiffItem::Add(key, row) => (key, None, Some(row)),
+            DiffItem::Remove(key, row) => (key, Some(row), None),
+            DiffItem::Update { old: (key, old), new: (_, new) } => (key, Some(old), Some(new)),
+        })
     }
 
     /// Cuts the key order into at most `parts` spans, one after the other, which have about as many rows each where keys
@@ -85,7 +107,7 @@ impl Rows {
     }
 
     /// Whether these are the same rows because nothing was written in between. Says no where that takes a comparison.
-    fn same(&self, other: &Self) -> bool {
+    pub fn same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0) || (self.0.is_empty() && other.0.is_empty())
     }
 }
@@ -378,6 +400,33 @@ mod tests {
         assert_eq!((db.commit, db.len(18), db.get(18, &Key::from_slice(b"b"))), (5, 1, Some(&row)));
         for cut in 1..payload.len() {
             let _ = Database::new().replay(5, &payload[..cut]);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn changes_lead_from_rows_to_others(
+            first: std::collections::BTreeMap<u16, u8>,
+            writes in proptest::collection::vec((0_u16.., proptest::option::of(0_u8..)), 0..300),
+        ) {
+            let key = |n: u16| Key::from_slice(&n.to_be_bytes());
+            let mut rows = Rows::default();
+            for (n, value) in first {
+                rows.set(key(n), Some(Row::new(1, &[value])));
+            }
+            let before = rows.clone();
+            for (n, value) in writes {
+                // Near each other as well as far apart.
+                rows.set(key(n / (1 + n % 99)), value.map(|v| Row::new(1, &[v])));
+            }
+            for (from, to) in [(&before, &rows), (&rows, &before)] {
+                let mut led = from.clone();
+                for (key, old, new) in from.changes(to) {
+                    proptest::prop_assert_eq!((from.get(key), to.get(key)), (old, new));
+                    led.set(key.clone(), new.cloned());
+                }
+                proptest::prop_assert_eq!(&led.0, &to.0);
+            }
         }
     }
 

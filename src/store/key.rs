@@ -45,12 +45,26 @@ impl Key {
         &self.0
     }
 
-    fn push(&mut self, byte: u8) {
+    /// Appends a byte.
+    pub fn push(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
-    fn extend_from_slice(&mut self, bytes: &[u8]) {
+    /// Appends bytes.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
+    }
+
+    /// Cuts the key back to its first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
+    /// Turns the order of what begins at `start` around.
+    pub fn invert_from(&mut self, start: usize) {
+        for byte in self.0.iter_mut().skip(start) {
+            *byte = !*byte;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the catalog records beside tables: schemas, distribution zones, secondary indexes.
 //!
-//! Clients create them and ask for them. All rows are in memory, in one place, so they have no effect on how rows are kept
-//! or found.
+//! Clients create them and ask for them. All rows are in memory, in one place, so they have no effect on how rows are
+//! kept; the query engine derives an order of the rows from an index.
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

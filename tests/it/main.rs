@@ -50,6 +50,8 @@ mod slow_client;
 mod sql;
 #[cfg(feature = "sql")]
 mod sql_bad_input;
+#[cfg(feature = "sql")]
+mod sql_index;
 mod sql_keyed;
 #[cfg(feature = "sql")]
 mod sql_views;

@@ -17,6 +17,7 @@ pub mod dates;
 pub mod error;
 pub mod functions;
 mod hashes;
+pub mod index;
 pub mod infer;
 pub mod intervals;
 mod json;

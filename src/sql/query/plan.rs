@@ -3,6 +3,9 @@
 //! Planning and optimising cost far more than running most statements, so a [`Plan`] is kept: it names tables, not rows,
 //! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
 
+use super::index::Usable;
+use super::index::cache::Indexes;
+use super::index::rule::ReadInOrder;
 use super::planner::{Ignite, Outer};
 use super::scan::{BATCH_ROWS, Provider, Snapshot};
 use super::stop::{Stop, stoppable};
@@ -25,6 +28,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
@@ -38,6 +43,8 @@ use std::thread;
 pub struct Planner {
     base: SessionState,
     planners: Vec<Arc<dyn ExprPlanner>>,
+    /// The indexes that statements have made.
+    pub indexes: Arc<Indexes>,
 }
 
 /// A plan with open parameters, good for as long as the catalog it was made for.
@@ -51,7 +58,7 @@ pub struct Plan {
 }
 
 impl Planner {
-    /// A planner whose statements take `memory` bytes at most, all together.
+    /// A planner whose statements take `memory` bytes at most, all together; so do indexes.
     pub fn new(memory: usize) -> Result<Self> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         // Only scans are made parallel, where what is above them gains from it: most statements are small, and the loop
@@ -72,8 +79,14 @@ impl Planner {
             .with_disk_manager_builder(no_disk);
         let runtime = runtime.build_arc().map_err(|e| error::running(&e))?;
         let ignite = Arc::new(Ignite::default());
-        let mut base =
-            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(ReadInOrder)];
+        rules.extend(PhysicalOptimizer::new().rules);
+        let mut base = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rules(rules)
+            .build();
         for function in functions::all(&ignite) {
             base.register_udf(function).map_err(|e| error::running(&e))?;
         }
@@ -83,7 +96,7 @@ impl Planner {
         // Planners are asked in turn; ours has the first word.
         let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![ignite];
         planners.extend(base.expr_planners().iter().cloned());
-        Ok(Self { base, planners })
+        Ok(Self { base, planners, indexes: Indexes::new(memory) })
     }
 
     /// Plans a query over the tables of `catalog`.
@@ -159,14 +172,20 @@ impl Planner {
         let mut state = self.session(snapshot, zone);
         let rows = ConfigNonZeroUsize::try_new(batch_rows).map_err(|e| error::running(&e))?;
         state.config_mut().options_mut().execution.batch_size = rows;
-        let physical = self.physical(plan, &state, arguments).await?;
+        let usable = Usable::new(&self.indexes);
+        state.config_mut().set_extension(Arc::clone(&usable));
+        let mut physical = self.physical(plan, &state, arguments).await?;
+        while !usable.make(&physical).await.map_err(|e| error::running(&e))? {
+            physical = self.physical(plan, &state, arguments).await?;
+        }
         let physical = stoppable(physical, stop).map_err(|e| error::running(&e))?;
         execute_stream(physical, state.task_ctx()).map_err(|e| error::running(&e))
     }
 
     /// The text of a plan.
     pub async fn explain(&self, plan: &Plan, snapshot: Arc<Snapshot>, arguments: &[Argument]) -> Result<String> {
-        let state = self.session(snapshot, None);
+        let mut state = self.session(snapshot, None);
+        state.config_mut().set_extension(Usable::new(&self.indexes));
         let physical = self.physical(plan, &state, arguments).await?;
         Ok(displayable(physical.as_ref()).indent(false).to_string())
     }
@@ -247,7 +266,7 @@ impl ContextProvider for Tables<'_> {
         }
         let table = find(self.catalog, self.schema, &name);
         let table = table.ok_or_else(|| plan_datafusion_err!("Object '{}' not found", name.table()))?;
-        Ok(provider_as_source(Arc::new(Provider::new(Arc::clone(table)))))
+        Ok(provider_as_source(Arc::new(Provider::new(Arc::clone(table), self.catalog))))
     }
 
     fn get_table_function_source(

@@ -1,15 +1,14 @@
-//! Which part of a table's key order a query's filters leave.
+//! Which part of an order of rows, that of the key or of an index, a query's filters leave.
 //!
-//! Keys are encoded so that their bytes sort as their columns do. Values for the first key columns are therefore a
-//! prefix, and everything that starts with it is one span of the map; a comparison of the next column cuts the span
-//! further. Several values for one column (`IN`) are several spans. What the spans let through is filtered again, so a
-//! filter that is not understood only costs time.
+//! Keys are encoded so that their bytes sort as their columns do, and so are the entries of an index. Values for the first
+//! columns are therefore a prefix, and everything that starts with it is one span of the map; a comparison of the next
+//! column cuts the span further. Several values for one column (`IN`) are several spans. What the spans let through is
+//! filtered again, so a filter that is not understood only costs time.
 
 use super::arrays::value_at;
+use super::index::order::Sorted;
 use super::types;
-use crate::store::catalog::Table;
-use crate::store::column::Column;
-use crate::store::key::{self, Key};
+use crate::store::key::Key;
 use crate::value::{ColumnType, Value};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -44,8 +43,13 @@ impl Span {
     }
 
     /// What is left of the span behind `key`.
-    pub fn after(&self, key: &Key) -> Option<Self> {
-        Some(Self { start: Bound::Excluded(key.clone()), end: self.end.clone() })
+    pub fn after(&self, key: &Key) -> Self {
+        Self { start: Bound::Excluded(key.clone()), end: self.end.clone() }
+    }
+
+    /// What is left of the span before `key`.
+    pub fn before(&self, key: &Key) -> Self {
+        Self { start: self.start.clone(), end: Some(key.clone()) }
     }
 
     /// Everything that starts with `prefix`.
@@ -68,6 +72,10 @@ pub struct KeyRange {
     spans: Option<Vec<Span>>,
     /// Whether every span is one whole key.
     points: bool,
+    /// Columns that have known values.
+    fixed: usize,
+    /// Whether the column behind those is compared.
+    cut: bool,
 }
 
 impl fmt::Display for KeyRange {
@@ -87,29 +95,16 @@ enum Limit {
 }
 
 impl KeyRange {
-    /// Whether a filter can narrow a scan: it compares a key column with constants.
-    pub fn concerns(table: &Table, filter: &Expr) -> bool {
-        let constant = |expr: &Expr| matches!(expr, Expr::Literal(..) | Expr::Placeholder(_));
-        let name = match filter {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => match (&**left, &**right) {
-                (column, value) | (value, column) if constant(value) => widened(column),
-                _ => None,
-            },
-            Expr::InList(InList { expr, list, negated: false }) if list.iter().all(constant) => widened(expr),
-            _ => None,
-        };
-        let Some(name) = name.map(|column| &column.name) else { return false };
-        let schema = table.newest();
-        schema.key.iter().filter_map(|&i| schema.columns.get(i)).any(|c| *c.name == **name)
+    /// Whether a filter can narrow a scan: it compares a column that `sorts` with constants.
+    pub fn concerns(filter: &Expr, sorts: impl Fn(&str) -> bool) -> bool {
+        compared_column(filter).is_some_and(|column| sorts(&column.name))
     }
 
-    /// The spans that `filters`, all of which must hold, leave.
-    pub fn of(table: &Table, filters: &[Expr]) -> Self {
-        let schema = table.newest();
-        let key: Vec<&Column> = schema.key.iter().filter_map(|&i| schema.columns.get(i)).map(|c| &**c).collect();
+    /// The spans of an order by `columns` that `filters`, all of which must hold, leave.
+    pub fn of(columns: &[Sorted], filters: &[Expr]) -> Self {
         let mut prefixes: Vec<Key> = vec![Key::new()];
         let mut fixed = 0;
-        for column in &key {
+        for column in columns {
             let mut compared = Vec::new();
             let mut values = None;
             for limit in filters.iter().filter_map(|filter| limit(filter, column)) {
@@ -120,30 +115,28 @@ impl KeyRange {
             }
             match values {
                 Some(list) if prefixes.len().saturating_mul(list.len()) <= SPANS_MAX => {
-                    prefixes = extend(&prefixes, &list, column.ty);
+                    prefixes = extend(&prefixes, &list, column);
                     fixed += 1;
                 }
-                _ if compared.is_empty() || !sorts_as_its_key(column.ty) => break,
+                _ if compared.is_empty() || !column.sorts_as_arrow() => break,
                 _ => {
-                    let spans = prefixes.iter().map(|prefix| cut(prefix, &compared, column.ty));
-                    return Self::sorted(spans.filter(|span| !span.is_empty()).collect(), false);
+                    let spans = prefixes.iter().map(|prefix| cut(prefix, &compared, column));
+                    let spans = spans.filter(|span| !span.is_empty()).collect();
+                    return Self { spans: Some(sorted(spans)), points: false, fixed, cut: true };
                 }
             }
         }
         if fixed == 0 {
-            return Self { spans: None, points: false };
+            return Self { spans: None, points: false, fixed, cut: false };
         }
-        Self::sorted(prefixes.iter().map(|prefix| Span::of_prefix(prefix.as_slice())).collect(), fixed == key.len())
+        let spans = prefixes.iter().map(|prefix| Span::of_prefix(prefix.as_slice())).collect();
+        let points = fixed == columns.len() && columns.iter().all(|column| column.order.is_none());
+        Self { spans: Some(sorted(spans)), points, fixed, cut: false }
     }
 
-    fn sorted(mut spans: Vec<Span>, points: bool) -> Self {
-        let start = |span: &Span| match &span.start {
-            Bound::Included(key) | Bound::Excluded(key) => key.clone(),
-            Bound::Unbounded => Key::new(),
-        };
-        spans.sort_by_cached_key(start);
-        spans.dedup();
-        Self { spans: Some(spans), points }
+    /// How well the filters fit the order: of two ranges of the same rows, the greater one is taken for the narrower.
+    pub fn rank(&self) -> (bool, usize, bool) {
+        (self.points, self.fixed, self.cut)
     }
 
     /// Whether nothing is left out.
@@ -173,26 +166,82 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq)
 }
 
-/// What a filter says about a column; `None` if that is nothing a span could say.
-fn limit(filter: &Expr, column: &Column) -> Option<Limit> {
-    let is_column = |expr: &Expr| widened(expr).is_some_and(|c| *c.name == *column.name);
+/// The spans in their order.
+fn sorted(mut spans: Vec<Span>) -> Vec<Span> {
+    let start = |span: &Span| match &span.start {
+        Bound::Included(key) | Bound::Excluded(key) => key.clone(),
+        Bound::Unbounded => Key::new(),
+    };
+    spans.sort_by_cached_key(start);
+    spans.dedup();
+    spans
+}
+
+/// The column that a filter compares with constants, if it does nothing else.
+fn compared_column(filter: &Expr) -> Option<&datafusion::common::Column> {
+    let constant = |expr: &Expr| matches!(expr, Expr::Literal(..) | Expr::Placeholder(_));
     match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let (left, right) = (compared_column(left)?, compared_column(right)?);
+            (left == right).then_some(left)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => match (&**left, &**right) {
+            (column, value) | (value, column) if constant(value) => widened(column),
+            _ => None,
+        },
+        Expr::InList(InList { expr, list, negated: false }) if list.iter().all(constant) => widened(expr),
+        Expr::IsNull(expr) => widened(expr),
+        _ => None,
+    }
+}
+
+/// What a filter says about a column; `None` if that is nothing a span could say.
+fn limit(filter: &Expr, column: &Sorted) -> Option<Limit> {
+    let is_column = |expr: &Expr| widened(expr).is_some_and(|c| *c.name == *column.column.name);
+    match filter {
+        // What a short list becomes.
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            match (limit(left, column)?, limit(right, column)?) {
+                (Limit::OneOf(mut values), Limit::OneOf(more)) => {
+                    values.extend(more);
+                    Some(Limit::OneOf(values))
+                }
+                _ => None,
+            }
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
             let (op, value) = match (&**left, &**right) {
                 (l, Expr::Literal(value, _)) if is_column(l) => (*op, value),
                 (Expr::Literal(value, _), r) if is_column(r) => (op.swap()?, value),
                 _ => return None,
             };
-            let value = exact(value, column.ty)?;
-            Some(if op == Operator::Eq { Limit::OneOf(vec![value]) } else { Limit::Compare(op, value) })
+            let value = exact(value, column)?;
+            match (op, zero(&value)) {
+                (Operator::Eq, None) => Some(Limit::OneOf(vec![value])),
+                (op, None) => Some(Limit::Compare(op, value)),
+                // Of the two zeros the one that leaves both.
+                (Operator::Eq, Some(_)) => None,
+                (Operator::Gt | Operator::GtEq, Some((least, _))) => Some(Limit::Compare(Operator::GtEq, least)),
+                (_, Some((_, greatest))) => Some(Limit::Compare(Operator::LtEq, greatest)),
+            }
         }
         Expr::InList(InList { expr, list, negated: false }) if is_column(expr) => {
             let value = |item: &Expr| match item {
-                Expr::Literal(value, _) => exact(value, column.ty),
+                Expr::Literal(value, _) => exact(value, column).filter(|value| zero(value).is_none()),
                 _ => None,
             };
             list.iter().map(value).collect::<Option<_>>().map(Limit::OneOf)
         }
+        Expr::IsNull(expr) if is_column(expr) && column.order.is_some() => Some(Limit::OneOf(vec![Value::Null])),
+        _ => None,
+    }
+}
+
+/// The two zeros of the type, if this is one of them: they are equal, and sort one before the other.
+fn zero(value: &Value<'_>) -> Option<(Value<'static>, Value<'static>)> {
+    match value {
+        Value::Float(v) if *v == 0.0 => Some((Value::Float(-0.0), Value::Float(0.0))),
+        Value::Double(v) if *v == 0.0 => Some((Value::Double(-0.0), Value::Double(0.0))),
         _ => None,
     }
 }
@@ -211,7 +260,8 @@ fn widened(expr: &Expr) -> Option<&datafusion::common::Column> {
 }
 
 /// A constant as a value of the column, if equal values have equal keys.
-fn exact(value: &ScalarValue, ty: ColumnType) -> Option<Value<'static>> {
+fn exact(value: &ScalarValue, column: &Sorted) -> Option<Value<'static>> {
+    let ty = column.column.ty;
     if let (ScalarValue::Int64(Some(v)), ColumnType::Int8 | ColumnType::Int16 | ColumnType::Int32) = (value, ty) {
         let (min, max) = match ty {
             ColumnType::Int8 => (i8::MIN.into(), i8::MAX.into()),
@@ -221,31 +271,24 @@ fn exact(value: &ScalarValue, ty: ColumnType) -> Option<Value<'static>> {
         // One beyond the column's range is left to the filter above.
         return (min..=max).contains(v).then_some(Value::Int(*v));
     }
-    let coarse = match ty {
-        // Arrow keeps microseconds of them.
-        ColumnType::Datetime { precision } | ColumnType::Timestamp { precision } => precision > 6,
-        // 0.0 equals -0.0.
-        ColumnType::Float | ColumnType::Double => true,
-        _ => false,
-    };
-    if coarse || value.is_null() || value.data_type() != types::to_arrow(ty) {
+    if column.is_finer_than_arrow() || value.is_null() || value.data_type() != types::to_arrow(ty) {
         return None;
     }
-    value_at(&*value.to_array().ok()?, 0).ok().map(Value::into_owned)
+    let value = value_at(&*value.to_array().ok()?, 0).ok().map(Value::into_owned)?;
+    match &value {
+        Value::Float(v) if v.is_nan() => None,
+        Value::Double(v) if v.is_nan() => None,
+        _ => Some(value),
+    }
 }
 
-/// Whether Arrow orders values as their keys do: it compares the bytes of a UUID, keys as Java does.
-pub fn sorts_as_its_key(ty: ColumnType) -> bool {
-    !matches!(ty, ColumnType::Uuid | ColumnType::Float | ColumnType::Double | ColumnType::Bitmask { .. })
-}
-
-fn extend(prefixes: &[Key], values: &[Value<'_>], ty: ColumnType) -> Vec<Key> {
+fn extend(prefixes: &[Key], values: &[Value<'_>], column: &Sorted) -> Vec<Key> {
     let mut longer = Vec::with_capacity(prefixes.len() * values.len());
     for prefix in prefixes {
         for value in values {
             let mut key = prefix.clone();
             // A value that makes too long a key is in no row.
-            if key::push(&mut key, value, ty).is_ok() {
+            if column.push(&mut key, value).is_ok() {
                 longer.push(key);
             }
         }
@@ -254,26 +297,29 @@ fn extend(prefixes: &[Key], values: &[Value<'_>], ty: ColumnType) -> Vec<Key> {
 }
 
 /// The part of a prefix's span in which the next column compares like this.
-fn cut(prefix: &Key, compared: &[(Operator, Value<'_>)], ty: ColumnType) -> Span {
-    let mut span = Span::of_prefix(prefix.as_slice());
-    if prefix.as_slice().is_empty() {
+fn cut(prefix: &Key, compared: &[(Operator, Value<'_>)], column: &Sorted) -> Span {
+    let mut prefix_of_all = prefix.clone();
+    column.push_head(&mut prefix_of_all);
+    let mut span = Span::of_prefix(prefix_of_all.as_slice());
+    if prefix_of_all.is_empty() {
         span = Span { start: Bound::Unbounded, end: None };
     }
     for (op, value) in compared {
         let mut key = prefix.clone();
-        if key::push(&mut key, value, ty).is_err() {
+        if column.push(&mut key, value).is_err() {
             continue;
         }
         let behind = successor(key.as_slice());
+        let op = if column.is_descending() { op.swap().unwrap_or(*op) } else { *op };
         match op {
             Operator::Gt | Operator::GtEq => {
-                let start = if *op == Operator::GtEq { Some(key) } else { behind };
+                let start = if op == Operator::GtEq { Some(key) } else { behind };
                 if let Some(start) = start {
                     span.start = later(span.start, start);
                 }
             }
             _ => {
-                let end = if *op == Operator::Lt { Some(key) } else { behind };
+                let end = if op == Operator::Lt { Some(key) } else { behind };
                 span.end = match (span.end, end) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),

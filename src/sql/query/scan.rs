@@ -1,18 +1,23 @@
 //! A table of the database value as DataFusion sees it.
 //!
 //! The provider knows the table, not its rows: a plan is cached beyond the value it was made for. The rows come with the
-//! session, as a [`Snapshot`], when the physical plan is made. A scan goes over the map in key order, so it says that its
-//! rows are sorted by the key, and a filter on the key becomes a range of the map. All of a large table is read in parts
-//! by as many threads as there are cores, where what is above gains from it.
+//! session, as a [`Snapshot`], when the physical plan is made. A scan goes over a map in its order, that of the key or of an
+//! index, forward or backward, so it says that its rows are sorted, and a filter on what they are sorted by becomes a
+//! range of the map. All of a large table is read in parts by as many threads as there are cores, where what is above
+//! gains from it.
 
 use super::arrays::ColumnBuilder;
+use super::index::cache::{Ordered, Want};
+use super::index::order::Sorted;
+use super::index::way::Way;
+use super::index::{Sorting, Usable};
 use super::range::{KeyRange, Span};
 use super::types;
 use crate::config::SQL_BATCH_BYTES_MAX;
 use crate::error::Error;
 use crate::sql::Job;
 use crate::sql::activity::Activity;
-use crate::store::catalog::Table;
+use crate::store::catalog::{Catalog, Table};
 use crate::store::database::{Database, Read, Rows};
 use crate::store::row::Row;
 use crate::store::schema::Schema;
@@ -27,15 +32,14 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::stream;
 use parking_lot::Mutex;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Rows of one batch, unless many queries run.
 pub const BATCH_ROWS: usize = 4096;
@@ -82,15 +86,24 @@ impl Snapshot {
 #[derive(Debug)]
 pub struct Provider {
     table: Arc<Table>,
+    sortings: Vec<Arc<Sorting>>,
     schema: SchemaRef,
 }
 
 impl Provider {
-    /// The table as its newest schema version has it.
-    pub fn new(table: Arc<Table>) -> Self {
+    /// The table as its newest schema version has it, with its indexes.
+    pub fn new(table: Arc<Table>, catalog: &Catalog) -> Self {
         let columns = &table.newest().columns;
         let fields: Vec<_> = columns.iter().map(|c| types::field(&c.name, c.ty, c.nullable)).collect();
-        Self { table, schema: Arc::new(ArrowSchema::new(fields)) }
+        let sorting = |index| Sorting::of(&table, index).map(Arc::new);
+        let sortings = catalog.objects().indexes_of(table.id).filter_map(sorting).collect();
+        Self { table, sortings, schema: Arc::new(ArrowSchema::new(fields)) }
+    }
+
+    /// Whether rows can be read in an order of this column.
+    fn sorts(&self, name: &str) -> bool {
+        let sortings = self.sortings.iter().flat_map(|sorting| &sorting.columns);
+        Sorted::key_of(&self.table).iter().chain(sortings).any(|sorted| *sorted.column.name == *name)
     }
 }
 
@@ -106,7 +119,7 @@ impl TableProvider for Provider {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         // A range narrows the scan; what it does not say exactly is filtered again above.
-        let usable = |filter: &&Expr| match KeyRange::concerns(&self.table, filter) {
+        let usable = |filter: &&Expr| match KeyRange::concerns(filter, |name| self.sorts(name)) {
             true => TableProviderFilterPushDown::Inexact,
             false => TableProviderFilterPushDown::Unsupported,
         };
@@ -122,23 +135,49 @@ impl TableProvider for Provider {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let snapshot = Snapshot::of(session)?;
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let range = KeyRange::of(&self.table, filters);
+        let rows = snapshot.database.rows(self.table.id);
+        let committed = snapshot.committed.rows(self.table.id);
+        let newest = rows.same(&committed);
         // A limit counts what is left after the filters, which a range may not say exactly.
         let limit = limit.filter(|_| filters.is_empty());
-        let spans = range.spans().iter().map(Span::bounds).collect();
-        snapshot.reads.lock().push(Read { table: self.table.id, rows: snapshot.committed.rows(self.table.id), spans });
-        let rows = snapshot.database.rows(self.table.id);
-        Ok(Arc::new(Scan::new(Arc::clone(&self.table), rows, projection, &self.schema, range, limit)?))
+        // Rows of other keys have no part in the result, in whichever order they are read.
+        let spans = KeyRange::of(&Sorted::key_of(&self.table), filters).spans().iter().map(Span::bounds).collect();
+        snapshot.reads.lock().push(Read { table: self.table.id, rows: committed, spans });
+        let usable = session.config().get_extension::<Usable>();
+        let allowed = |sorting: &&Arc<Sorting>| {
+            usable.as_ref().is_some_and(|usable| usable.allows(self.table.id, sorting.index.id, rows.len()))
+        };
+        let ways = Way::narrowest(&self.table, self.sortings.iter().filter(allowed).cloned(), filters);
+        let (table, schema) = (Arc::clone(&self.table), Arc::clone(&self.schema));
+        let source = Source { table, schema, rows, newest, projection, ways };
+        Ok(Arc::new(Scan::new(Arc::new(source), 0, false, limit)?))
     }
 }
 
-/// A scan of a table's rows in key order.
+/// What a scan may read, and how.
 #[derive(Debug)]
-struct Scan {
+struct Source {
     table: Arc<Table>,
+    schema: SchemaRef,
     rows: Rows,
+    /// Whether these are the rows that everybody sees.
+    newest: bool,
     projection: Vec<usize>,
+    /// One at least.
+    ways: Vec<Way>,
+}
+
+/// A scan of a table's rows in an order of them.
+#[derive(Debug)]
+pub struct Scan {
+    source: Arc<Source>,
+    /// Which of the ways, and its direction.
+    way: usize,
+    backward: bool,
+    sorting: Option<Arc<Sorting>>,
     range: KeyRange,
+    /// The rows in the order of the index, once it is made.
+    ordered: Arc<OnceLock<Arc<Ordered>>>,
     limit: Option<usize>,
     /// The parts of the key order that are read at the same time; none is one, the range.
     parts: Vec<Span>,
@@ -146,48 +185,51 @@ struct Scan {
 }
 
 impl Scan {
-    fn new(
-        table: Arc<Table>,
-        rows: Rows,
-        projection: Vec<usize>,
-        all: &SchemaRef,
-        range: KeyRange,
-        limit: Option<usize>,
-    ) -> Result<Self> {
-        let schema = Arc::new(all.project(&projection)?);
+    fn new(source: Arc<Source>, way: usize, backward: bool, limit: Option<usize>) -> Result<Self> {
+        let schema = Arc::new(source.schema.project(&source.projection)?);
         let mut equivalences = EquivalenceProperties::new(Arc::clone(&schema));
-        // The order of the map is the order of the key's columns, as far as the projection keeps them.
-        let mut sorted = Vec::new();
-        for key in &table.newest().key {
-            let Some(place) = projection.iter().position(|column| column == key) else { break };
-            let column = Column::new(schema.field(place).name(), place);
-            sorted.push(PhysicalSortExpr::new_default(Arc::new(column)));
-        }
-        if let Some(order) = LexOrdering::new(sorted) {
+        let taken = source.ways.get(way).ok_or_else(|| DataFusionError::Internal("no way to read a table".into()))?;
+        if let Some(order) = taken.ordering(&schema, &source.projection, backward) {
             equivalences.add_ordering(order);
         }
-        let properties = PlanProperties::new(
+        let properties = Arc::new(PlanProperties::new(
             equivalences,
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
-        );
-        Ok(Self { table, rows, projection, range, limit, parts: Vec::new(), properties: Arc::new(properties) })
+        ));
+        let (sorting, range) = (taken.sorting.clone(), taken.range.clone());
+        let ordered = Arc::default();
+        Ok(Self { source, way, backward, sorting, range, ordered, limit, parts: Vec::new(), properties })
     }
 
-    /// The same scan in parts.
-    fn in_parts(&self, parts: usize) -> Self {
-        let parts: Vec<_> = self.rows.split(parts).into_iter().map(Span::new).collect();
-        let properties =
-            PlanProperties::clone(&self.properties).with_partitioning(Partitioning::UnknownPartitioning(parts.len()));
+    /// The scans of the same rows that have another order.
+    pub fn other_ways(&self) -> Result<Vec<Self>> {
+        let ways = [false, true].into_iter().flat_map(|back| (0..self.source.ways.len()).map(move |way| (way, back)));
+        let other = ways.filter(|way| *way != (self.way, self.backward));
+        other.map(|(way, backward)| Self::new(Arc::clone(&self.source), way, backward, self.limit)).collect()
+    }
+
+    /// The index that the scan needs, and where it is put.
+    pub fn want(&self) -> Option<(Want, Arc<OnceLock<Arc<Ordered>>>)> {
+        let sorting = Arc::clone(self.sorting.as_ref()?);
+        let (table, rows) = (Arc::clone(&self.source.table), self.source.rows.clone());
+        Some((Want { table, sorting, rows, newest: self.source.newest }, Arc::clone(&self.ordered)))
+    }
+
+    /// The same scan in parts, or of fewer rows.
+    fn changed(&self, parts: Vec<Span>, limit: Option<usize>) -> Self {
+        let partitions = Partitioning::UnknownPartitioning(parts.len().max(1));
         Self {
-            table: Arc::clone(&self.table),
-            rows: self.rows.clone(),
-            projection: self.projection.clone(),
+            source: Arc::clone(&self.source),
+            way: self.way,
+            backward: self.backward,
+            sorting: self.sorting.clone(),
             range: self.range.clone(),
-            limit: None,
+            ordered: Arc::clone(&self.ordered),
+            limit,
             parts,
-            properties: Arc::new(properties),
+            properties: Arc::new(PlanProperties::clone(&self.properties).with_partitioning(partitions)),
         }
     }
 }
@@ -199,10 +241,16 @@ impl DisplayAs for Scan {
         write!(
             f,
             "TableScan: table={}, columns=[{}], keys={}",
-            self.table.qualified_name(),
+            self.source.table.qualified_name(),
             columns.join(", "),
             self.range
         )?;
+        if let Some(sorting) = &self.sorting {
+            write!(f, ", index={}", sorting.index.name)?;
+        }
+        if self.backward {
+            f.write_str(", backward")?;
+        }
         if !self.parts.is_empty() {
             write!(f, ", parts={}", self.parts.len())?;
         }
@@ -235,29 +283,53 @@ impl ExecutionPlan for Scan {
     }
 
     fn repartitioned(&self, parts: usize, _: &ConfigOptions) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let worth = self.range.is_all() && self.limit.is_none() && self.rows.len() >= PARTS_ROWS_MIN;
-        Ok((worth && parts > 1 && self.parts.is_empty())
-            .then(|| Arc::new(self.in_parts(parts)) as Arc<dyn ExecutionPlan>))
+        let whole = self.range.is_all() && self.sorting.is_none() && self.limit.is_none();
+        let worth = whole && self.source.rows.len() >= PARTS_ROWS_MIN && parts > 1 && self.parts.is_empty();
+        let parts = || self.source.rows.split(parts).into_iter().map(Span::new).collect();
+        Ok(worth.then(|| Arc::new(self.changed(parts(), None)) as Arc<dyn ExecutionPlan>))
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        // A limit of each part would be none of the scan.
+        let limit = limit.into_iter().chain(self.limit).min();
+        self.parts.is_empty().then(|| Arc::new(self.changed(Vec::new(), limit)) as Arc<dyn ExecutionPlan>)
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.limit
     }
 
     fn partition_statistics(&self, part: Option<usize>) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(self.properties.eq_properties.schema());
+        let rows = self.source.rows.len();
         statistics.num_rows = match self.range.is_all() {
-            true if part.is_some() && !self.parts.is_empty() => Precision::Inexact(self.rows.len() / self.parts.len()),
-            true => Precision::Exact(self.limit.map_or(self.rows.len(), |limit| limit.min(self.rows.len()))),
-            false => Precision::Inexact(self.range.estimate(self.rows.len())),
+            true if part.is_some() && !self.parts.is_empty() => Precision::Inexact(rows / self.parts.len()),
+            true => Precision::Exact(self.limit.map_or(rows, |limit| limit.min(rows))),
+            false => Precision::Inexact(self.range.estimate(rows)),
         };
         Ok(Arc::new(statistics))
     }
 
     fn execute(&self, part: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = Arc::clone(self.properties.eq_properties.schema());
+        let ordered = self.ordered.get().cloned();
+        let rows = match (&self.sorting, &ordered) {
+            (None, _) => self.source.rows.clone(),
+            (Some(_), Some(ordered)) => ordered.rows.clone(),
+            (Some(_), None) => return Err(DataFusionError::Internal("an index that was not made".into())),
+        };
+        let mut spans = self.parts.get(part).map_or_else(|| self.range.spans(), |span| vec![span.clone()]);
+        if self.backward {
+            spans.reverse();
+        }
         let reader = Reader {
-            table: Arc::clone(&self.table),
-            projection: self.projection.clone(),
+            table: Arc::clone(&self.source.table),
+            projection: self.source.projection.clone(),
             schema: Arc::clone(&schema),
-            rows: self.rows.clone(),
-            spans: self.parts.get(part).map_or_else(|| self.range.spans(), |span| vec![span.clone()]),
+            rows,
+            _ordered: ordered,
+            spans,
+            backward: self.backward,
             left: self.limit.unwrap_or(usize::MAX),
             batch_rows: context.session_config().batch_size(),
             versions: Vec::new(),
@@ -284,8 +356,12 @@ struct Reader {
     projection: Vec<usize>,
     schema: SchemaRef,
     rows: Rows,
+    /// Counts as used while it is read.
+    _ordered: Option<Arc<Ordered>>,
     /// The spans that are left, the next one last.
     spans: Vec<Span>,
+    /// Whether spans are read from their ends.
+    backward: bool,
     left: usize,
     batch_rows: usize,
     versions: Vec<(i32, Arc<Schema>, Places)>,
@@ -302,7 +378,9 @@ impl Reader {
             let Some(span) = self.spans.pop() else { break };
             let rows = self.rows.clone();
             let mut last = None;
-            for (key, row) in rows.range(span.bounds()) {
+            let mut range = rows.range(span.bounds());
+            let backward = self.backward;
+            while let Some((key, row)) = if backward { range.next_back() } else { range.next() } {
                 if count == wanted || bytes >= SQL_BATCH_BYTES_MAX {
                     break;
                 }
@@ -315,9 +393,8 @@ impl Reader {
             }
             if (count == wanted || bytes >= SQL_BATCH_BYTES_MAX)
                 && let Some(last) = last
-                && let Some(rest) = span.after(last)
             {
-                self.spans.push(rest);
+                self.spans.push(if backward { span.before(last) } else { span.after(last) });
             }
         }
         if count == 0 {

@@ -7,6 +7,7 @@
 
 use super::change;
 use super::error;
+use super::index::cache::Indexes;
 use super::plan::{Plan, Planner};
 use super::registry::{Registered, Registry};
 use super::rows::Pages;
@@ -136,6 +137,7 @@ impl Service {
             .map_err(failed)?;
         let registry = Arc::<Registry>::default();
         let (planner, plans) = (Planner::new(self.memory)?, Mutex::default());
+        runtime.spawn(Indexes::keep_tidy(Arc::downgrade(&planner.indexes)));
         let shared = Arc::new(Shared { planner, plans, waiting: AtomicUsize::new(0) });
         Ok(Inner { runtime: Some(runtime), shared, registry })
     }
