@@ -83,11 +83,6 @@ pub(super) mod dml {
     pub enum Target {}
 
     /// Never.
-    pub(in crate::sql) fn is_change(parsed: &Parsed) -> bool {
-        match *parsed {}
-    }
-
-    /// Never.
     pub(in crate::sql) fn change(
         parsed: &Parsed,
         _catalog: &Catalog,

@@ -79,4 +79,11 @@ impl Batch {
         engine.wake(ticket);
         Ok(None)
     }
+
+    /// Ends the run at hand before its time.
+    pub fn close(&mut self, engine: &mut Engine) {
+        if let Some(mut current) = self.current.take() {
+            current.cancel(engine);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::normal::{Names, quoted};
 use super::parse::Parsed;
+use super::row::{self, Told};
 use crate::error::{Error, Kind, Result};
 use crate::store::catalog::{Catalog, Table};
 use sqlparser::ast::{
@@ -49,15 +50,10 @@ pub enum Source {
     },
 }
 
-/// Whether a statement changes rows.
-pub(super) fn is_change(parsed: &Parsed) -> bool {
-    matches!(parsed.statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_))
-}
-
 /// The query of a change, and what its rows are for. `None`: the statement is a query itself.
 ///
 /// # Errors
-/// `SqlValidation`.
+/// `SqlValidation`; `SqlConstraint` for a value that the text tells to be null where none may be.
 pub(super) fn change(parsed: &Parsed, catalog: &Catalog, schema: &str) -> Result<Option<(Parsed, Target)>> {
     let (query, target) = match &parsed.statement {
         Statement::Insert(insert) => insert_query(insert, catalog, schema)?,
@@ -103,6 +99,7 @@ fn insert_query(insert: &Insert, catalog: &Catalog, schema: &str) -> Result<(Que
                     list.content.len()
                 )));
             }
+            row::check_told(table.newest(), &columns, list.content.iter().map(told))?;
             for (column, value) in list.content.iter_mut().enumerate() {
                 if is_default(value) {
                     defaults.push((row, column));
@@ -110,6 +107,8 @@ fn insert_query(insert: &Insert, catalog: &Catalog, schema: &str) -> Result<(Que
                 }
             }
         }
+    } else {
+        row::check_told(table.newest(), &columns, std::iter::empty())?;
     }
     if let Some(count) = width(&query.body)
         && count != columns.len()
@@ -160,6 +159,7 @@ fn merge_query(merge: &Merge, catalog: &Catalog, schema: &str) -> Result<(Query,
                 if row.content.len() != columns.len() {
                     return Err(invalid("Number of INSERT target columns does not equal number of source items"));
                 }
+                row::check_told(table.newest(), &columns, row.content.iter().map(told))?;
                 inserted = row.content.iter().cloned().enumerate().map(|(i, value)| item("i", i, value)).collect();
                 insert = Some(columns);
             }
@@ -270,6 +270,15 @@ fn last(name: &ObjectName) -> String {
 
 pub(super) fn is_default(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(Ident { value, quote_style: None, .. }) if value == "DEFAULT")
+}
+
+fn told(expr: &Expr) -> Told {
+    match expr {
+        Expr::Nested(inner) => told(inner),
+        Expr::Value(ValueWithSpan { value: Value::Null, .. }) => Told::Null,
+        expr if is_default(expr) => Told::Default,
+        _ => Told::Something,
+    }
 }
 
 fn table_name(relation: &TableFactor) -> Result<&ObjectName> {

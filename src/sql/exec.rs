@@ -20,7 +20,7 @@ use crate::value::{ColumnType, Value};
 use smallvec::smallvec;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a change is run again because what it read has changed, before that is an error.
 const TRIES_MAX: u32 = 100;
@@ -76,6 +76,10 @@ pub struct Execution {
     state: State,
     /// How often it was begun again.
     tries: u32,
+    /// When its time is up.
+    deadline: Option<Instant>,
+    /// The request under which it waits for a lock.
+    waits: Option<Ticket>,
 }
 
 #[derive(Debug)]
@@ -94,8 +98,8 @@ enum State {
     },
     Described(Arc<[ResultColumn]>),
     Describe(Running),
-    /// Before a change's query runs, and while it does.
-    Change(Option<Running>),
+    /// While a change's query runs.
+    Change(Running),
     Apply {
         table: u32,
         writes: Arc<[Write]>,
@@ -111,8 +115,9 @@ impl Execution {
     /// # Errors
     /// `SqlParse`, `SqlValidation`; `SqlRuntime` for DDL in a transaction.
     pub fn new(prepared: &Arc<Prepared>, options: Options, service: &Service, engine: &mut Engine) -> Result<Self> {
-        let state = begin(prepared, &options, service, engine)?;
-        Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0 })
+        let deadline = options.timeout.and_then(|timeout| engine.now().checked_add(timeout));
+        let state = begin(prepared, &options, options.timeout, service, engine)?;
+        Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0, deadline, waits: None })
     }
 
     /// Begins a query that is not run, for its columns: it answers rows, but none.
@@ -136,11 +141,11 @@ impl Execution {
         let state = match keyed.as_ref().and_then(|keyed| keyed.columns()) {
             Some(columns) => State::Described(Arc::clone(columns)),
             None => {
-                let job = job(Arc::clone(prepared.parsed()?), prepared, Work::Describe, &options, engine)?;
+                let job = job(Arc::clone(prepared.parsed()?), prepared, Work::Describe, &options, None, engine)?;
                 State::Describe(service.start(job)?)
             }
         };
-        Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0 })
+        Ok(Self { prepared: Arc::clone(prepared), options, state, tries: 0, deadline: None, waits: None })
     }
 
     /// The types that the statement's parameters stand for, where its text tells.
@@ -153,14 +158,44 @@ impl Execution {
     /// # Errors
     /// Whatever ends the statement. What fails while it runs takes its read-write transaction with it, as on a real node.
     pub fn step(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<Answer>> {
-        let ended = self.go_on(service, engine, ticket);
-        if let (Err(error), Some(id)) = (&ended, self.options.transaction)
+        let waited = self.waits.take();
+        let ended = match waited.and(self.deadline) {
+            Some(deadline) if deadline <= engine.now() => Err(self.timed_out()),
+            _ => self.go_on(service, engine, ticket),
+        };
+        match (self.waits, self.deadline) {
+            (Some(ticket), Some(deadline)) => engine.transactions.wake_at(ticket, deadline),
+            (Some(_), None) => {}
+            (None, _) => waited.into_iter().for_each(|ticket| engine.withdraw(ticket)),
+        }
+        if let Err(error) = &ended
             && matches!(error.kind, Kind::SqlRuntime | Kind::SqlConstraint | Kind::Cancelled | Kind::OutOfMemory)
+        {
+            self.end_transaction(engine);
+        }
+        ended
+    }
+
+    /// Ends before its time: it waits for nothing any more, and its read-write transaction is over.
+    pub fn cancel(&mut self, engine: &mut Engine) {
+        self.state = State::Ended;
+        if let Some(ticket) = self.waits.take() {
+            engine.withdraw(ticket);
+        }
+        self.end_transaction(engine);
+    }
+
+    fn end_transaction(&self, engine: &mut Engine) {
+        if let Some(id) = self.options.transaction
             && !is_read_only(id, engine)
         {
             engine.kill(id, finished(id));
         }
-        ended
+    }
+
+    fn timed_out(&self) -> Error {
+        let ms = self.options.timeout.unwrap_or_default().as_millis();
+        Error::new(Kind::Cancelled, format!("Query timeout: the statement ran for {ms} ms"))
     }
 
     fn go_on(&mut self, service: &Service, engine: &mut Engine, ticket: Ticket) -> Result<Option<Answer>> {
@@ -207,15 +242,7 @@ impl Execution {
                     Some(Message::Failed(error)) => return Err(error),
                     Some(_) => return Err(unexpected()),
                 },
-                State::Change(running @ None) => {
-                    let parsed = self.prepared.parsed()?;
-                    let (query, target) =
-                        dml::change(parsed, engine.catalog(), &self.options.schema)?.ok_or_else(unexpected)?;
-                    check_can_write(&self.options, engine)?;
-                    let job = job(Arc::new(query), &self.prepared, Work::Change(target), &self.options, engine)?;
-                    *running = Some(service.start(job)?);
-                }
-                State::Change(Some(running)) => match running.poll(ticket) {
+                State::Change(running) => match running.poll(ticket) {
                     None => return Ok(None),
                     Some(Message::Changes(Changes { table, writes, count, reads })) => {
                         self.state = State::Apply { table, writes: writes.into(), count, reads: reads.into() };
@@ -300,9 +327,11 @@ impl Execution {
         }
     }
 
-    fn operate(&self, table: Arc<Table>, action: Action, engine: &mut Engine, ticket: Ticket) -> Result<Outcome> {
+    fn operate(&mut self, table: Arc<Table>, action: Action, engine: &mut Engine, ticket: Ticket) -> Result<Outcome> {
         let scope = self.options.transaction.map_or(Scope::Single, Scope::In);
-        execute(engine, scope, ticket, Operation { table, grow: Vec::new(), action })
+        let outcome = execute(engine, scope, ticket, Operation { table, grow: Vec::new(), action })?;
+        self.waits = (outcome == Outcome::Waits).then_some(ticket);
+        Ok(outcome)
     }
 
     /// What the statement has read, or was planned for, has changed.
@@ -311,7 +340,8 @@ impl Execution {
             return Err(conflict());
         }
         self.tries += 1;
-        self.state = begin(&self.prepared, &self.options, service, engine)?;
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(engine.now()));
+        self.state = begin(&self.prepared, &self.options, left, service, engine)?;
         Ok(())
     }
 
@@ -323,7 +353,14 @@ impl Execution {
     }
 }
 
-fn begin(prepared: &Arc<Prepared>, options: &Options, service: &Service, engine: &mut Engine) -> Result<State> {
+/// `left` is the time that it may still run.
+fn begin(
+    prepared: &Arc<Prepared>,
+    options: &Options,
+    left: Option<Duration>,
+    service: &Service,
+    engine: &mut Engine,
+) -> Result<State> {
     let class = prepared.statement().class();
     match class {
         Class::TransactionControl => {
@@ -350,22 +387,32 @@ fn begin(prepared: &Arc<Prepared>, options: &Options, service: &Service, engine:
         && let Some(key) = keyed.key(&options.arguments)
     {
         if class == Class::Dml {
+            keyed.check()?;
             check_can_write(options, engine)?;
         }
         return Ok(State::Keyed { keyed, key, catalog: engine.catalog().edition() });
     }
     let parsed = prepared.parsed()?;
     check_count(options.arguments.len(), prepared.statement().parameters())?;
-    if dml::is_change(parsed) {
-        return Ok(State::Change(None));
+    if let Some((query, target)) = dml::change(parsed, engine.catalog(), &options.schema)? {
+        check_can_write(options, engine)?;
+        let job = job(Arc::new(query), prepared, Work::Change(target), options, left, engine)?;
+        return Ok(State::Change(service.start(job)?));
     }
     let work = Work::Rows { page_rows: options.page_rows };
-    let job = job(Arc::clone(parsed), prepared, work, options, engine)?;
+    let job = job(Arc::clone(parsed), prepared, work, options, left, engine)?;
     Ok(State::Query { running: service.start(job)?, columns: None })
 }
 
 /// A query, over what its transaction sees.
-fn job(parsed: Arc<Parsed>, prepared: &Prepared, work: Work, options: &Options, engine: &mut Engine) -> Result<Job> {
+fn job(
+    parsed: Arc<Parsed>,
+    prepared: &Prepared,
+    work: Work,
+    options: &Options,
+    left: Option<Duration>,
+    engine: &mut Engine,
+) -> Result<Job> {
     let committed = engine.database().clone();
     let snapshot = snapshot(options.transaction, engine)?;
     let concerned = activity::concerns(prepared.plan_text(), &options.schema);
@@ -383,7 +430,7 @@ fn job(parsed: Arc<Parsed>, prepared: &Prepared, work: Work, options: &Options, 
         committed,
         seed: engine.rng.u64(..),
         write_bytes_max: engine.memory_left(),
-        timeout: options.timeout,
+        timeout: left,
     })
 }
 

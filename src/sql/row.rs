@@ -11,11 +11,44 @@ use crate::store::schema::Schema;
 use crate::value::Value;
 use std::sync::Arc;
 
+/// What a statement's text tells of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// NULL.
+    Null,
+    /// DEFAULT.
+    Default,
+    /// It may be anything else.
+    Something,
+}
+
+/// Refuses what the text of an INSERT tells to lack a value that the table needs: then nothing runs, as on a real node.
+///
+/// # Errors
+/// `SqlConstraint`.
+pub fn check_told(schema: &Schema, columns: &[usize], row: impl Iterator<Item = Told>) -> Result<()> {
+    let mut all = vec![Told::Default; schema.columns.len()];
+    for (&column, told) in columns.iter().zip(row.chain(std::iter::repeat(Told::Something))) {
+        if let Some(slot) = all.get_mut(column) {
+            *slot = told;
+        }
+    }
+    let lacks = |(column, told): &(&Arc<Column>, &Told)| match told {
+        Told::Null => !column.nullable,
+        Told::Default => !column.nullable && column.default == Default::None,
+        Told::Something => false,
+    };
+    match schema.columns.iter().zip(&all).find(lacks) {
+        Some((column, _)) => Err(Error::new(Kind::SqlConstraint, column.null_refused().message)),
+        None => Ok(()),
+    }
+}
+
 /// A new row with values for `columns`, which are positions in `schema`. `None` is DEFAULT, as for a column that is not
 /// named.
 ///
 /// # Errors
-/// Those of [`assign`]; `SqlConstraint` for a column that needs a value.
+/// Those of [`assign`].
 pub fn inserted(
     schema: &Schema,
     columns: &[usize],
@@ -27,12 +60,6 @@ pub fn inserted(
         if let (Some(slot), Some(column), Some(value)) = (row.get_mut(column), schema.columns.get(column), value) {
             *slot = Some(assign(value, column)?);
         }
-    }
-    let lacks = |(column, value): &(&Arc<Column>, &Option<_>)| {
-        value.is_none() && !column.nullable && column.default == Default::None
-    };
-    if let Some((column, _)) = schema.columns.iter().zip(&row).find(lacks) {
-        return Err(Error::new(Kind::SqlConstraint, column.null_refused().message));
     }
     packed(schema, row, rng)
 }

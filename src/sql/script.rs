@@ -80,7 +80,9 @@ impl Script {
 
     /// Rolls back what the script has open.
     pub fn close(&mut self, engine: &mut Engine) {
-        self.current = None;
+        if let Some(mut current) = self.current.take() {
+            current.cancel(engine);
+        }
         if let Some(id) = self.transaction.take() {
             engine.rollback(id);
         }
@@ -118,9 +120,12 @@ impl Script {
             self.current = Some(Execution::new(&prepared, options, service, engine)?);
         }
         let Some(current) = &mut self.current else { return Ok(Progress::Waits) };
-        let Some(answer) = current.step(service, engine, ticket)? else { return Ok(Progress::Waits) };
+        let ended = current.step(service, engine, ticket);
+        if matches!(ended, Ok(None)) {
+            return Ok(Progress::Waits);
+        }
         self.current = None;
-        Ok(Progress::Answered(answer))
+        ended.map(|answer| answer.map_or(Progress::Waits, Progress::Answered))
     }
 
     fn control(&mut self, what: &str, tokens: usize, engine: &mut Engine) -> Result<()> {

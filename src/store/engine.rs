@@ -421,9 +421,16 @@ impl Engine {
     /// Forgets what a connection's single operations wait for.
     pub fn forget_waiting(&mut self, connection: u64) {
         for ticket in self.transactions.waiting_of(connection) {
-            if let Some(w) = self.transactions.resume(ticket) {
-                self.locks.release(w.tx, &w.row, &mut self.woken);
-            }
+            self.withdraw(ticket);
+        }
+    }
+
+    /// A request will not be run again: as a single operation it leaves the queue it waits in, or gives back the lock it
+    /// got there. What it waits for in a transaction ends with that.
+    pub fn withdraw(&mut self, ticket: Ticket) {
+        self.transactions.no_alarm(ticket);
+        if let Some(w) = self.transactions.resume(ticket) {
+            self.locks.release(w.tx, &w.row, &mut self.woken);
         }
     }
 

@@ -155,7 +155,9 @@ pub struct Transactions {
     open: HashMap<TxId, Tx>,
     /// Single operations that wait for a lock.
     waiting: HashMap<Ticket, Waiting>,
-    /// The earliest deadline of `open` and `waiting`, or earlier.
+    /// When requests that wait for a lock are run again whether they have got it or not.
+    alarms: HashMap<Ticket, Instant>,
+    /// The earliest deadline of `open`, `waiting` and `alarms`, or earlier.
     next_deadline: Option<Instant>,
 }
 
@@ -228,9 +230,21 @@ impl Transactions {
         if self.waiting.is_empty() { None } else { self.waiting.remove(&ticket) }
     }
 
-    /// The tickets of a connection's single operations that wait.
+    /// Runs a request that waits again at this moment, if it still waits.
+    pub fn wake_at(&mut self, ticket: Ticket, at: Instant) {
+        self.watch(at);
+        self.alarms.insert(ticket, at);
+    }
+
+    /// A request that has [`Transactions::wake_at`] waits no more.
+    pub fn no_alarm(&mut self, ticket: Ticket) {
+        self.alarms.remove(&ticket);
+    }
+
+    /// The tickets of a connection's requests that wait for a lock of a single operation, or are to be woken.
     pub fn waiting_of(&self, connection: u64) -> Vec<Ticket> {
-        self.waiting.keys().filter(|t| t.connection == connection).copied().collect()
+        let all = self.waiting.keys().chain(self.alarms.keys());
+        all.filter(|t| t.connection == connection).copied().collect()
     }
 
     /// When [`Transactions::expired`] has something to say, at the earliest.
@@ -238,7 +252,8 @@ impl Transactions {
         self.next_deadline
     }
 
-    /// The transactions that ran out of time and are to be rolled back, and the waiting operations that give up now.
+    /// The transactions that ran out of time and are to be rolled back, and the waiting requests to be run again now:
+    /// single operations that give up, and those that asked for it.
     pub fn expired(&mut self, now: Instant) -> (Vec<TxId>, Vec<Ticket>) {
         if self.next_deadline.is_none_or(|d| now < d) {
             return (Vec::new(), Vec::new());
@@ -250,9 +265,10 @@ impl Transactions {
             waiting.expired = true;
             given_up.push(ticket);
         }
+        given_up.extend(self.alarms.extract_if(|_, at| *at <= now).map(|(ticket, _)| ticket));
         let open = self.open.values().filter(|tx| alive(tx) && tx.deadline > now).map(|tx| tx.deadline);
         let waiting = self.waiting.values().filter(|w| !w.expired).map(|w| w.deadline);
-        self.next_deadline = open.chain(waiting).min();
+        self.next_deadline = open.chain(waiting).chain(self.alarms.values().copied()).min();
         (dead, given_up)
     }
 

@@ -55,5 +55,6 @@ mod sql_index;
 mod sql_keyed;
 #[cfg(feature = "sql")]
 mod sql_views;
+mod sql_waits;
 mod support;
 mod tls;

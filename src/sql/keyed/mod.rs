@@ -8,7 +8,7 @@
 
 mod text;
 
-use super::row;
+use super::row::{self, Told};
 use super::{Argument, Page, ResultColumn};
 use crate::error::Result;
 use crate::op::tuple::Write;
@@ -135,6 +135,20 @@ impl Keyed {
             What::Update { columns, values, .. } => columns.iter().zip(values).any(local),
             What::Select { .. } | What::Delete { .. } => false,
         }
+    }
+
+    /// Refuses what cannot be, whatever there is in the table.
+    ///
+    /// # Errors
+    /// `SqlConstraint`.
+    pub fn check(&self) -> Result<()> {
+        let What::Insert { columns, rows } = &self.what else { return Ok(()) };
+        let told = |constant: &Constant| match constant {
+            Constant::Literal(Value::Null) => Told::Null,
+            Constant::Default => Told::Default,
+            _ => Told::Something,
+        };
+        rows.iter().try_for_each(|row| row::check_told(self.table.newest(), columns, row.iter().map(told)))
     }
 
     /// The rows that an INSERT puts.

@@ -98,8 +98,9 @@ impl Sql {
     /// The connection is gone: everything ends.
     pub fn close(&mut self, engine: &mut Engine) {
         for (_, run) in self.running.drain() {
-            if let Run::Results(mut results) = run {
-                results.close(engine);
+            match run {
+                Run::Results(mut results) => results.close(engine),
+                Run::Batch(mut batch) => batch.close(engine),
             }
         }
         self.cursors.clear();

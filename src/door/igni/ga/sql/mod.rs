@@ -344,9 +344,11 @@ impl Run {
     /// Gives back what it has begun.
     fn close(self, engine: &mut Engine) {
         match self {
+            Self::One(mut run) => run.cancel(engine),
             Self::Script(mut script) => script.close(engine),
+            Self::Batch(mut batch) => batch.close(engine),
             Self::Jdbc(call) => call.close(engine),
-            Self::One(_) | Self::Batch(_) | Self::Cancelled => {}
+            Self::Cancelled => {}
         }
     }
 

@@ -57,8 +57,9 @@ enum Work {
 impl Call {
     /// Gives back what it has begun.
     pub fn close(self, engine: &mut Engine) {
-        if let Work::Results(mut results) = self.work {
-            results.close(engine);
+        match self.work {
+            Work::Results(mut results) => results.close(engine),
+            Work::Batch(mut batch) => batch.close(engine),
         }
     }
 
