@@ -1,5 +1,6 @@
 //! Indexes as queries use them: plans, results, what they see. Needs feature `sql`.
 
+use crate::support::Process;
 use flint::TestServer;
 use flint::client::ga::{Argument, Client, SqlOptions, TxOptions};
 use flint::value::{ColumnType, Value};
@@ -360,4 +361,33 @@ fn the_order_of_a_key_is_used_only_where_it_is_that_of_queries() {
     s.assert_reads("SELECT ID FROM U ORDER BY ID", "BY_ID");
     assert_eq!((firsts(&mut s, "ASC"), firsts(&mut s, "DESC")), ("78f".into(), "f87".into()));
     assert_eq!(s.query("SELECT COUNT(*) FROM U WHERE ID > CAST('7fffffff-0000-0000-0000-000000000000' AS UUID)"), "2");
+}
+
+#[test]
+fn an_index_that_does_not_fit_is_not_needed() {
+    let server = Process::start(&["--in-memory", "--sql-memory", "2m"]);
+    let mut client = Client::connect(server.addr()).unwrap();
+    let mut ask = |text: &str| {
+        let rows = client.sql(text, &[], &SqlOptions::default()).and_then(|result| result.all(&mut client));
+        rows.unwrap_or_else(|e| panic!("{text}: {e}")).iter().map(|row| shown(&row[0])).collect::<Vec<_>>().join(" ")
+    };
+    ask("CREATE TABLE N (ID INT PRIMARY KEY, V INT, W INT)");
+    for from in (0..40_000).step_by(10_000) {
+        let numbers = format!("FROM TABLE(SYSTEM_RANGE({}, {}))", from + 1, from + 10_000);
+        ask(&format!("INSERT INTO N SELECT X, CAST(-X AS INT), CAST(X % 7 AS INT) {numbers}"));
+    }
+    ask("CREATE INDEX BY_V ON N (V)");
+    ask("CREATE INDEX BY_W ON N (W)");
+    for text in ["SELECT ID FROM N ORDER BY V LIMIT 2", "SELECT MIN(ID) FROM N WHERE W = 3"] {
+        let plan = ask(&format!("EXPLAIN PLAN FOR {text}"));
+        assert!(plan.contains("index="), "{plan}");
+        let rows = ask(text);
+        assert!(["40000 39999", "3"].contains(&&*rows), "{text}: {rows}");
+        assert_eq!(ask(text), rows);
+        assert!(!ask(&format!("EXPLAIN PLAN FOR {text}")).contains("index="));
+    }
+    // Far fewer rows fit.
+    ask("DELETE FROM N WHERE ID > 5000");
+    assert_eq!(ask("SELECT ID FROM N ORDER BY V LIMIT 2"), "5000 4999");
+    assert!(ask("EXPLAIN PLAN FOR SELECT ID FROM N ORDER BY V LIMIT 2").contains("index=BY_V"));
 }
