@@ -38,6 +38,9 @@ const RENAMED: &[(&str, &str)] = &[("EVERY", "bool_and"), ("SOME", "bool_or")];
 /// The call that `(x - y) DAY` becomes where tokens are translated.
 pub(super) const DIFFERENCE: &str = "INTERVAL_BETWEEN";
 
+/// The call that REGEXP_REPLACE with a place to begin at becomes.
+const REPLACE_FROM: &str = "REGEXP_REPLACE_FROM";
+
 /// How the unit of TIMESTAMPADD may begin.
 const UNIT_PREFIX: &str = "SQL_TSI_";
 
@@ -56,6 +59,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         Expr::Function(function) => function.name.0.len() > 1,
         _ => false,
     };
+    if let Expr::Like { escape_char: Some(ValueWithSpan { value: Value::SingleQuotedString(escape), .. }), .. } = expr
+        && escape.chars().count() != 1
+    {
+        return Err(Error::new(Kind::SqlRuntime, format!("Invalid escape character '{escape}'")));
+    }
     if foreign {
         return Err(Error::new(Kind::SqlParse, format!("Failed to parse query: {expr} is not supported here")));
     }
@@ -82,6 +90,15 @@ fn rewrite_call(expr: &mut Expr) {
             data_type: DataType::Interval { fields: Some(fields), .. },
             ..
         } => call("INTERVAL_TO", [(**of).clone(), text(&fields.to_string())]),
+        // How many of its units an interval has.
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: of, data_type, .. }
+            if is_number(data_type) && single_unit(of).is_some() =>
+        {
+            let Some(units) = single_unit(of) else { return };
+            **of = call("INTERVAL_COUNT", [(**of).clone(), text(&units)]);
+            rewrite_call(expr);
+            return;
+        }
         // A parameter's type is inferred from the type it is cast to.
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: of, data_type, format: None, .. }
             if !is_parameter(of) =>
@@ -115,6 +132,7 @@ fn rewrite_call(expr: &mut Expr) {
             quantified::backslashes(pattern, escape_char);
             return;
         }
+        Expr::Position { expr: what, r#in: of } => call("POSITION", [(**what).clone(), (**of).clone()]),
         Expr::Substring { expr: of, substring_from: Some(from), substring_for, .. } => match substring_for {
             None => call("substring", [(**of).clone(), (**from).clone()]),
             Some(length) => call("substring", [(**of).clone(), (**from).clone(), (**length).clone()]),
@@ -147,6 +165,7 @@ fn rewrite_call(expr: &mut Expr) {
                 "GREATEST" | "LEAST" => null_if_any(function),
                 // Where random numbers start from is not for statements to say.
                 "RAND" if arguments(function).len() == 1 => Some(call("RAND", [])),
+                "NULLIF" => null_if(arguments(function)),
                 "REGEXP_REPLACE" => {
                     replace_all(function);
                     None
@@ -225,13 +244,46 @@ fn null_if_any(function: &mut Function) -> Option<Expr> {
     parsed(&format!("CASE WHEN {} THEN NULL ELSE {lower} END", nulls.join(" OR ")), |parser| parser.parse_expr())
 }
 
-/// `REGEXP_REPLACE(text, pattern, with)`: every match.
+/// `NULLIF(a, b)`: a, of its own type.
+fn null_if(args: &[FunctionArg]) -> Option<Expr> {
+    let [a, b] = args else { return None };
+    parsed(&format!("CASE WHEN ({a}) = ({b}) THEN NULL ELSE ({a}) END"), |parser| parser.parse_expr())
+}
+
+/// `REGEXP_REPLACE(text, pattern, with)`: every match. With a place to begin at it is another function.
 fn replace_all(function: &mut Function) {
-    if let FunctionArguments::List(list) = &mut function.args
-        && list.args.len() == 3
-    {
-        list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(literal("g".into()))));
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    match list.args.len() {
+        3 => list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(literal("g".into())))),
+        4.. => function.name = ObjectName::from(vec![Ident::new(REPLACE_FROM)]),
+        _ => {}
     }
+}
+
+/// The units of an interval that is one number of them.
+fn single_unit(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => single_unit(inner),
+        Expr::Interval(interval) if interval.last_field.is_none() => Some(interval.leading_field.as_ref()?.to_string()),
+        Expr::Function(function) if function.name.to_string() == DIFFERENCE => match &function.args {
+            FunctionArguments::List(list) => {
+                let units = list.args.first()?.to_string();
+                let units = units.trim_matches('\'');
+                (!units.contains(' ')).then(|| units.to_owned())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a type is that of numbers.
+fn is_number(ty: &DataType) -> bool {
+    use DataType as T;
+    matches!(
+        ty,
+        T::TinyInt(_) | T::SmallInt(_) | T::Int(_) | T::Integer(_) | T::BigInt(_) | T::Decimal(_) | T::Numeric(_)
+    )
 }
 
 pub(super) fn parsed<T>(
@@ -267,6 +319,11 @@ pub(super) fn literal(text: String) -> Expr {
 
 /// A call with these arguments.
 pub(super) fn call<const N: usize>(name: &str, args: [Expr; N]) -> Expr {
+    call_of(name, args.into())
+}
+
+/// A call with any number of arguments.
+pub(super) fn call_of(name: &str, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
     let list = FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
     Expr::Function(Function {

@@ -19,6 +19,8 @@ pub mod batch;
 #[cfg(feature = "sql")]
 mod calls;
 #[cfg(feature = "sql")]
+mod dialect;
+#[cfg(feature = "sql")]
 mod dml;
 pub mod exec;
 pub mod keyed;
@@ -44,6 +46,8 @@ pub mod script;
 #[cfg(feature = "sql")]
 mod subqueries;
 pub mod takes;
+#[cfg(feature = "sql")]
+mod with;
 
 #[cfg(not(feature = "sql"))]
 mod absent;

@@ -3,7 +3,7 @@
 //! Observed on Ignite 3.1.0: a column is named by itself; literals, arithmetic, casts and most calls by their text, printed
 //! anew from the syntax tree; everything else by its place, as `EXPR$2`.
 
-use super::calls;
+use super::{calls, dialect};
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, CharacterLength, DataType, DateTimeField, DuplicateTreatment,
     ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, TimezoneInfo,
@@ -26,6 +26,7 @@ const UNNAMED_CALLS: &[&str] = &[
     "GREATEST",
     "GROUPING",
     "HOUR",
+    "IS_JSON",
     "LEAST",
     "MINUTE",
     "MONTH",
@@ -186,6 +187,11 @@ fn call(function: &Function) -> String {
         name => name,
     };
     let FunctionArguments::List(list) = &function.args else { return name };
+    if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(json))] = list.args.as_slice()
+        && name == dialect::AS_JSON
+    {
+        return text(json);
+    }
     if let [units, FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] = list.args.as_slice()
         && name == calls::DIFFERENCE
     {
@@ -195,12 +201,25 @@ fn call(function: &Function) -> String {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr),
         other => other.to_string(),
     });
+    if matches!(name.as_str(), dialect::JSON_OBJECT | dialect::JSON_ARRAY) {
+        return json(&name, args.collect());
+    }
     let distinct = match list.duplicate_treatment {
         Some(DuplicateTreatment::Distinct) => "DISTINCT ",
         Some(DuplicateTreatment::All) => "ALL ",
         None => "",
     };
     format!("{name}({distinct}{})", joined(args, ", "))
+}
+
+/// What nulls mean comes last.
+fn json(name: &str, args: Vec<String>) -> String {
+    let Some((nulls, args)) = args.split_first() else { return name.to_owned() };
+    let members: Vec<_> = match name {
+        dialect::JSON_OBJECT => args.chunks(2).map(|member| format!("KEY {}", member.join(" VALUE "))).collect(),
+        _ => args.to_vec(),
+    };
+    format!("{name}({} {})", members.join(", "), nulls.trim_matches('\'')).replace("( ", "(")
 }
 
 fn unit(field: &CeilFloorKind) -> String {

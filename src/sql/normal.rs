@@ -76,12 +76,19 @@ impl VisitorMut for Normalizer {
                 if counts.into_iter().any(|count| !counts_rows(count)) {
                     return ControlFlow::Break(unknown("such a LIMIT"));
                 }
-                limit.iter_mut().chain(offset.iter_mut().map(|o| &mut o.value)).for_each(keep);
+                let counts = limit.iter_mut().chain(offset.iter_mut().map(|o| &mut o.value));
+                counts.for_each(|count| {
+                    cut(count);
+                    keep(count);
+                });
             }
             Some(LimitClause::OffsetCommaLimit { offset, limit }) => [offset, limit].into_iter().for_each(keep),
             None => {}
         }
-        super::subqueries::values(&mut query.body);
+        super::with::names_again(query);
+        if let Err(error) = super::subqueries::values(&mut query.body) {
+            return ControlFlow::Break(error);
+        }
         // The branches of a set operation have no names of their own; the first one's are the result's. Only what a
         // client sees is named by its text.
         let by_text = self.depth == 0 && matches!(*query.body, SetExpr::Select(_));
@@ -110,6 +117,10 @@ impl VisitorMut for Normalizer {
         if select.top.is_some() {
             return ControlFlow::Break(unknown("TOP"));
         }
+        if select.from.is_empty() && select.selection.is_some() {
+            return ControlFlow::Break(unknown("WHERE without FROM"));
+        }
+        single_group(select);
         let aggregates = super::subqueries::aggregates(&select.projection);
         if let GroupByExpr::Expressions(list, _) = &mut select.group_by {
             // Parentheses around keys mean nothing; without a key there is one group, as where none is asked for.
@@ -185,6 +196,28 @@ fn counts_rows(expr: &Expr) -> bool {
         Expr::UnaryOp { .. } => false,
         Expr::Value(value) => !matches!(value.value, Value::SingleQuotedString(_)),
         _ => true,
+    }
+}
+
+/// Half a row is none.
+fn cut(expr: &mut Expr) {
+    if let Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) = expr
+        && let Some((rows, fraction)) = digits.split_once('.')
+        && !rows.is_empty()
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+    {
+        *digits = rows.to_owned();
+    }
+}
+
+/// A query without groups that has HAVING is one of a single group, also where it aggregates nothing.
+fn single_group(select: &mut Select) {
+    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty());
+    if !grouped
+        && let Some(having) = &mut select.having
+        && let Some(one) = calls::parsed(&format!("({having}) AND COUNT(*) >= 0"), |parser| parser.parse_expr())
+    {
+        *having = one;
     }
 }
 

@@ -5,9 +5,9 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::sql::calls;
+use crate::sql::dialect::Queries;
 use crate::sql::normal::{self, Names};
 use sqlparser::ast::Statement;
-use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
@@ -36,7 +36,7 @@ pub fn parse(tokens: &[TokenWithSpan]) -> Result<Parsed> {
     check_chains(tokens)?;
     let mut parameters = 0;
     let tokens = translate(tokens, &mut parameters);
-    let mut parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&Queries).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     let mut statement = parser.parse_statement().map_err(|error| refused(&error))?;
     if parser.peek_token_ref().token != Token::EOF {
         let token = parser.peek_token_ref();

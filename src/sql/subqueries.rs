@@ -5,8 +5,9 @@
 
 use super::calls::{call, parsed};
 use super::normal::quoted;
+use crate::error::{Error, Kind, Result};
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
+    Distinct, Expr, GroupByExpr, Query, Select, SelectItem, SetExpr, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -166,8 +167,21 @@ impl Visitor for Aggregates {
 }
 
 /// The rows of VALUES: DataFusion wants columns to agree in what it does not know, and no subqueries in them.
-pub(super) fn values(body: &mut SetExpr) {
-    let SetExpr::Values(values) = body else { return };
+///
+/// # Errors
+/// `SqlValidation` for literals of several kinds in one column.
+pub(super) fn values(body: &mut SetExpr) -> Result<()> {
+    let SetExpr::Values(values) = body else { return Ok(()) };
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let mut kinds = values.rows.iter().filter_map(|row| kind(row.content.get(column)?));
+        if let Some(first) = kinds.next()
+            && kinds.any(|kind| kind != first)
+        {
+            let text = "Failed to validate query. Values passed to VALUES operator must have compatible types";
+            return Err(Error::new(Kind::SqlValidation, text));
+        }
+    }
     let mut queries = Queries(false);
     let _ = values.rows.visit(&mut queries);
     if let [row] = values.rows.as_slice()
@@ -180,15 +194,29 @@ pub(super) fn values(body: &mut SetExpr) {
         if let Some(query) = parsed(&text, |parser| parser.parse_query()) {
             *body = *query.body;
         }
-        return;
+        return Ok(());
     }
     if values.rows.len() == 1 {
-        return;
+        return Ok(());
     }
     for cell in values.rows.iter_mut().flat_map(|row| &mut row.content) {
         if !matches!(bare(cell), Expr::Value(_) | Expr::Identifier(_) | Expr::UnaryOp { .. }) {
             *cell = call("PLAIN", [cell.clone()]);
         }
+    }
+    Ok(())
+}
+
+/// What kind of literal it is: a number, a text or a truth.
+fn kind(cell: &Expr) -> Option<u8> {
+    match bare(cell) {
+        Expr::Value(value) => match value.value {
+            Value::Number(..) => Some(0),
+            Value::SingleQuotedString(_) => Some(1),
+            Value::Boolean(_) => Some(2),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -250,13 +278,14 @@ mod tests {
     fn rows_with_subqueries_are_selected() {
         let told = |sql: &str| {
             let mut body = *query(sql).body;
-            values(&mut body);
+            values(&mut body).unwrap();
             body.to_string()
         };
         assert_eq!(
             told("VALUES (1, (SELECT MAX(A) FROM T))"),
             "SELECT 1 AS \"EXPR$0\", (SELECT MAX(A) FROM T) AS \"EXPR$1\""
         );
+        assert!(values(&mut query("VALUES (1), ('a')").body).is_err());
         assert_eq!(told("VALUES (1, F(2)), (2, NULL)"), "VALUES (1, PLAIN(F(2))), (2, NULL)");
     }
 }

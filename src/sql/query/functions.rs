@@ -42,6 +42,7 @@ pub fn all(ignite: &Ignite) -> Vec<Arc<ScalarUDF>> {
         super::hashes::all(),
         super::json::all(),
         super::magnitudes::all(),
+        super::patterns::all(),
     ] {
         all.extend(family);
     }

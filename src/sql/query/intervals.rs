@@ -72,6 +72,22 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
             },
             |args, _| to_interval(args),
         ),
+        // CAST(interval AS number): how many of its units it has
+        RowFunction::udf(
+            &["interval_count"],
+            (2, 2),
+            |args| match args {
+                [value, units] => {
+                    let units = units_of(units)?;
+                    match value.ty.is_none_or(|ty| ty == units.ty()) {
+                        true => Ok(Some(ColumnType::Int64)),
+                        false => Err(cannot_apply("CAST", args)),
+                    }
+                }
+                _ => Err(cannot_apply("CAST", args)),
+            },
+            |args, _| count(args),
+        ),
         // (x - y) units
         RowFunction::udf(
             &["interval_between"],
@@ -220,6 +236,19 @@ fn to_interval(args: &[Value<'_>]) -> Result<Value<'static>> {
     }
 }
 
+/// How many whole units an interval has.
+fn count(args: &[Value<'_>]) -> Result<Value<'static>> {
+    let [value, Value::Str(text)] = args else { return Err(failed("an interval has a value and units")) };
+    let units = units(text).ok_or_else(|| failed(format!("'{text}' are no units of an interval")))?;
+    let length = UNITS.get(units.last).map_or(1, |(.., length)| *length) * units.factor;
+    let total = match value {
+        Value::Period(years, months, _) => i128::from(in_months(*years, *months)),
+        Value::Duration(seconds, nanos) => in_nanos(*seconds, *nanos),
+        other => return Err(unexpected(other)),
+    };
+    i64::try_from(total / length).map(Value::Int).map_err(|_| failed("BIGINT out of range"))
+}
+
 fn counts(ty: ColumnType) -> bool {
     use ColumnType as T;
     matches!(ty, T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Decimal { .. })
@@ -345,6 +374,15 @@ mod tests {
             assert_eq!(interval(text, of), shown, "{text} {of}");
         }
         assert!(units("MONTH TO DAY").is_none());
+    }
+
+    #[test]
+    fn intervals_are_counted_in_their_units() {
+        let count = |value, unit: &'static str| count(&[value, Value::Str(unit.into())]).unwrap();
+        assert_eq!(count(Value::Duration(432_000, 0), "DAY"), Value::Int(5));
+        assert_eq!(count(Value::Duration(-90, 0), "MINUTE"), Value::Int(-1));
+        assert_eq!(count(Value::Period(1, 2, 0), "MONTH"), Value::Int(14));
+        assert_eq!(count(Value::Period(1, 2, 0), "YEAR"), Value::Int(1));
     }
 
     #[test]

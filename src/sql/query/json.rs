@@ -6,13 +6,18 @@
 
 use super::rowwise::{Known, RowFunction, cannot_apply, failed};
 use crate::error::Result;
-use crate::value::{ColumnType, Value};
+use crate::value::text::plain;
+use crate::value::{ColumnType, UNLIMITED, Value};
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Length of the texts that the functions answer.
 const TEXT: ColumnType = ColumnType::String { length: 2000 };
+
+/// The type of what is JSON on its way into other JSON: no text, which would be quoted there.
+const JSON: ColumnType = ColumnType::Bytes { length: UNLIMITED };
 
 /// All of them.
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
@@ -110,7 +115,76 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
                 Ok(Value::Str(out.into()))
             },
         ),
+        RowFunction::udf(
+            &["is_json"],
+            (2, 2),
+            |args| texts("IS JSON", args, ColumnType::Boolean),
+            |args, _| {
+                let [_, Value::Str(kind)] = args else { return Err(failed("a text and a kind are expected")) };
+                let found = document(args).ok();
+                Ok(Value::Bool(match (&**kind, &found) {
+                    (_, None) => false,
+                    ("OBJECT", Some(found)) => found.is_object(),
+                    ("ARRAY", Some(found)) => found.is_array(),
+                    ("SCALAR", Some(found)) => !found.is_object() && !found.is_array(),
+                    (_, Some(_)) => true,
+                }))
+            },
+        ),
+        RowFunction::of_nulls("json_object", (1, usize::MAX), |_| Ok(Some(TEXT)), |args, _| object(args)),
+        RowFunction::of_nulls("json_array", (1, usize::MAX), |_| Ok(Some(TEXT)), |args, _| array(args)),
+        RowFunction::udf(
+            &["as_json"],
+            (1, 1),
+            |args| texts("JSON", args, TEXT).map(|ty| ty.map(|_| JSON)),
+            |args, _| Ok(Value::Bytes(document(args)?.to_string().into_bytes().into())),
+        ),
     ]
+}
+
+/// `{"name":value,...}` of what nulls mean and then names and values in turn.
+fn object(args: &[Value<'_>]) -> Result<Value<'static>> {
+    let (absent, args) = nulls(args);
+    let (pairs, _) = args.as_chunks::<2>();
+    // The last of several members of one name stays, as wherever JSON is read.
+    let mut members = BTreeMap::new();
+    for [name, value] in pairs {
+        let Value::Str(name) = name else { return Err(failed("the name of a member of JSON_OBJECT is no text")) };
+        match absent && value.is_null() {
+            true => members.remove(&**name),
+            false => members.insert(&**name, written(value)?),
+        };
+    }
+    let members = members.iter().map(|(name, value)| format!("{}:{value}", Json::String((*name).to_owned())));
+    Ok(Value::Str(format!("{{{}}}", members.collect::<Vec<_>>().join(",")).into()))
+}
+
+/// `[value,...]` of what nulls mean and then the values.
+fn array(args: &[Value<'_>]) -> Result<Value<'static>> {
+    let (absent, args) = nulls(args);
+    let items = args.iter().filter(|item| !absent || !item.is_null()).map(written);
+    Ok(Value::Str(format!("[{}]", items.collect::<Result<Vec<_>>>()?.join(",")).into()))
+}
+
+/// Whether nulls are left out, and the arguments behind what says so.
+fn nulls<'a, 'v>(args: &'a [Value<'v>]) -> (bool, &'a [Value<'v>]) {
+    match args.split_first() {
+        Some((Value::Str(nulls), rest)) => (nulls.starts_with("ABSENT"), rest),
+        _ => (false, args),
+    }
+}
+
+/// A value as JSON; what is JSON already comes as bytes.
+fn written(value: &Value<'_>) -> Result<String> {
+    Ok(match value {
+        Value::Null => "null".into(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Bytes(json) => String::from_utf8(json.to_vec()).map_err(|_| failed("JSON has no bytes"))?,
+        number @ (Value::Int(_) | Value::Decimal(_)) => plain(number).unwrap_or_default().into_owned(),
+        Value::Float(v) if v.is_finite() => v.to_string(),
+        Value::Double(v) if v.is_finite() => v.to_string(),
+        other => Json::String(plain(other).unwrap_or_default().into_owned()).to_string(),
+    })
 }
 
 fn texts(name: &str, args: &[Known], ty: ColumnType) -> std::result::Result<Option<ColumnType>, String> {
@@ -245,6 +319,16 @@ mod tests {
         for wrong in ["a", "$.", "$[x]", "$[1", "$.*"] {
             assert!(at("{}", wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn documents_are_made_of_values() {
+        let text = |text: &'static str| Value::Str(text.into());
+        let args = [text("NULL ON NULL"), text("b\""), Value::Int(1), text("a"), Value::Null, text("c"), text("x")];
+        assert_eq!(object(&args).unwrap(), text(r#"{"a":null,"b\"":1,"c":"x"}"#));
+        let json = Value::Bytes(b"[1]".to_vec().into());
+        let args = [text("ABSENT ON NULL"), Value::Null, Value::Bool(true), Value::Double(0.5), json];
+        assert_eq!(array(&args).unwrap(), text("[true,0.5,[1]]"));
     }
 
     /// Observed on Ignite 3.1.0.

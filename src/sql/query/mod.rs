@@ -24,6 +24,7 @@ mod json;
 mod magnitudes;
 pub mod numbers;
 mod origin;
+mod patterns;
 pub mod plan;
 pub mod planner;
 pub mod range;

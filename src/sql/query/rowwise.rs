@@ -30,7 +30,7 @@ pub struct Known {
 /// The type of a call's result; `Ok(None)` for a bare NULL, `Err` for what Ignite says of arguments that do not fit.
 pub type TypeRule = fn(&[Known]) -> std::result::Result<Option<ColumnType>, String>;
 
-/// The value of a call; no argument is null.
+/// The value of a call; no argument is null, unless the function is of nulls.
 pub type RowRule = fn(&[Value<'_>], ColumnType) -> crate::error::Result<Value<'static>>;
 
 /// One function.
@@ -42,6 +42,8 @@ pub struct RowFunction {
     arity: (usize, usize),
     ty: TypeRule,
     row: RowRule,
+    /// Whether it answers something where an argument is null; then it never answers null.
+    takes_nulls: bool,
     signature: Signature,
 }
 
@@ -49,6 +51,14 @@ impl RowFunction {
     /// A function that depends on its arguments alone.
     pub fn udf(names: &[&'static str], arity: (usize, usize), ty: TypeRule, row: RowRule) -> Arc<ScalarUDF> {
         Self::with_volatility(names, arity, ty, row, Volatility::Immutable)
+    }
+
+    /// A function to which nulls are values.
+    pub fn of_nulls(name: &'static str, arity: (usize, usize), ty: TypeRule, row: RowRule) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Self {
+            takes_nulls: true,
+            ..Self::new(&[name], arity, ty, row, Volatility::Immutable)
+        }))
     }
 
     /// A function; the first name is its own, the others are aliases.
@@ -59,6 +69,10 @@ impl RowFunction {
         row: RowRule,
         volatility: Volatility,
     ) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Self::new(names, arity, ty, row, volatility)))
+    }
+
+    fn new(names: &[&'static str], arity: (usize, usize), ty: TypeRule, row: RowRule, volatility: Volatility) -> Self {
         let signature = match arity {
             (_, 0) => Signature::nullary(volatility),
             _ => Signature::user_defined(volatility),
@@ -66,7 +80,7 @@ impl RowFunction {
         let (name, aliases) = names.split_first().map_or(("", Vec::new()), |(name, aliases)| {
             (*name, aliases.iter().map(|alias| (*alias).to_owned()).collect())
         });
-        Arc::new(ScalarUDF::from(Self { name, aliases, arity, ty, row, signature }))
+        Self { name, aliases, arity, ty, row, takes_nulls: false, signature }
     }
 }
 
@@ -121,7 +135,8 @@ impl ScalarUDFImpl for RowFunction {
             literal: literal.and_then(|literal| literal.try_as_str().flatten()).map(str::to_owned),
         });
         let known: Vec<_> = known.collect();
-        let nullable = NULLING.contains(&self.name) || args.arg_fields.iter().any(|field| field.is_nullable());
+        let nullable = NULLING.contains(&self.name)
+            || !self.takes_nulls && args.arg_fields.iter().any(|field| field.is_nullable());
         match (self.ty)(&known) {
             Ok(Some(ty)) => Ok(Arc::new(types::field(self.name, ty, nullable))),
             Ok(None) => Ok(Arc::new(Field::new(self.name, DataType::Null, true))),
@@ -144,7 +159,7 @@ impl ScalarUDFImpl for RowFunction {
                 let null = array.data_type().is_null() || array.is_null(row);
                 values.push(if null { Value::Null } else { value_at(array, row).map_err(external)? });
             }
-            match values.contains(&Value::Null) {
+            match !self.takes_nulls && values.contains(&Value::Null) {
                 true => out.push_null(),
                 false => {
                     let value = (self.row)(&values, ty).map_err(external)?;

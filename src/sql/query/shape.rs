@@ -37,7 +37,9 @@ const AS_FIRST: &[&str] = &[
 ];
 /// Functions that may be null for arguments that are not.
 pub(super) const NULLING: &[&str] =
-    &["from_base64", "nullif", "json_value", "json_query", "json_keys", "json_length", "regexp_match"];
+    &["from_base64", "json_value", "json_query", "json_keys", "json_length", "regexp_match"];
+/// Functions that answer something whatever their arguments are.
+const NEVER_NULL: &[&str] = &["json_object", "json_array"];
 /// Functions that tell the time, and whose argument is the precision.
 const TIMES: &[&str] = &["current_timestamp", "localtimestamp", "localtime"];
 
@@ -280,6 +282,7 @@ fn called(expr: &Expr, call: &ScalarFunction, schema: &DFSchema, input: &[Shape]
     let name = call.func.name();
     let nullable = NULLING.contains(&name) || args.iter().any(|arg| arg.nullable);
     let first = args.first().copied();
+    let nullable = nullable && !NEVER_NULL.contains(&name);
     let ty = match name {
         name if AS_FIRST.contains(&name) => first.map_or(Known::Implied, |first| first.ty),
         // One that is not null is enough.
