@@ -10,6 +10,7 @@
 //! The checksum is made once, when the row is made, and travels with it; whoever reads the row back from a disk checks it.
 
 use crate::error::{Error, Kind, Result};
+use crate::wire::element::Element;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -62,6 +63,12 @@ impl Row {
     /// The binary tuple.
     pub fn tuple(&self) -> &[u8] {
         self.0.get(HEADER_BYTES..).unwrap_or_default()
+    }
+
+    /// Element `index` of the tuple, which has `count` elements; `None` if there is none.
+    #[inline]
+    pub fn element(&self, count: usize, index: usize) -> Option<Element<'_>> {
+        Element::of(&self.0, HEADER_BYTES, count, index)
     }
 
     /// All bytes, as they are stored.

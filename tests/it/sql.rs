@@ -60,6 +60,41 @@ fn emp() -> Session {
     s
 }
 
+/// 300 rows, neighbours of three schema versions, nulls between them, numbers of every width: read in chunks and columns.
+#[test]
+fn a_scan_reads_rows_of_several_versions() {
+    let mut s = Session::new("CREATE TABLE T (ID INT PRIMARY KEY, N BIGINT, S VARCHAR, D DOUBLE)");
+    let number = |id: i64| (-1_i64).pow((id % 2) as u32) << (id % 50);
+    let insert = |s: &mut Session, ids: &[i64], more: &str| {
+        let row = |id: &i64| match id % 5 {
+            0 => format!("({id}, NULL, NULL, NULL{more})"),
+            _ => format!("({id}, {}, 's{id}', {id}.5{more})", number(*id)),
+        };
+        let rows: Vec<_> = ids.iter().map(row).collect();
+        assert_eq!(s.change(&format!("INSERT INTO T VALUES {}", rows.join(", ")), &[]), ids.len() as i64);
+    };
+    let every_third = |from: i64| (from..300).step_by(3).collect::<Vec<_>>();
+    insert(&mut s, &every_third(0), "");
+    s.change("ALTER TABLE T ADD COLUMN M INT DEFAULT 70000", &[]);
+    insert(&mut s, &every_third(1), ", 3");
+    s.change("ALTER TABLE T DROP COLUMN D", &[]);
+    for id in every_third(2) {
+        let set = if id % 5 == 0 { "NULL, NULL".into() } else { format!("{}, 's{id}'", number(id)) };
+        s.change(&format!("INSERT INTO T (ID, N, S, M) VALUES ({id}, {set}, NULL)"), &[]);
+    }
+    let expected: Vec<_> = (0..300)
+        .map(|id: i64| {
+            let (n, text) = match id % 5 {
+                0 => ("null".into(), "null".into()),
+                _ => (number(id).to_string(), format!("s{id}")),
+            };
+            format!("{id} {n} {text} {}", ["70000", "3", "null"][(id % 3) as usize])
+        })
+        .collect();
+    assert_eq!(s.query("SELECT * FROM T ORDER BY ID"), expected.join("\n"));
+    assert_eq!(s.query("SELECT COUNT(*), COUNT(N), COUNT(M) FROM T"), "300 240 200");
+}
+
 #[test]
 fn queries_answer_rows() {
     let mut s = emp();

@@ -2,13 +2,15 @@
 
 use super::types;
 use crate::error::{Error, Kind, Result};
+use crate::store::row::Row;
 use crate::value::{ColumnType, Date, Decimal, Time, Timestamp, Value};
 use crate::wire::binary_tuple;
+use crate::wire::element::Element;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
-    FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    IntervalMonthDayNanoBuilder, IntervalYearMonthBuilder, StringBuilder, Time64NanosecondBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder,
+    Decimal256Builder, FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder,
+    Int64Builder, IntervalMonthDayNanoBuilder, IntervalYearMonthBuilder, PrimitiveBuilder, StringBuilder,
+    Time64NanosecondBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -128,24 +130,26 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// Appends an element of a stored row; none is null.
+    /// Appends element `index` of each of these rows, whose tuples have `count` elements.
     ///
     /// # Errors
     /// As [`Self::push`]; `Protocol` for bytes that are no value of the type.
-    pub fn push_element(&mut self, element: Option<&[u8]>, ty: ColumnType) -> Result<()> {
-        let Some(bytes) = element else {
-            self.push_null();
-            return Ok(());
-        };
+    pub fn push_elements(&mut self, rows: &[&Row], count: usize, index: usize, ty: ColumnType) -> Result<()> {
+        let elements = rows.iter().map(|row| row.element(count, index).ok_or_else(|| internal("a row is no tuple")));
         // Most columns of most scans are numbers; a value on the way to its array would double what they cost.
-        match (&mut *self, binary_tuple::decode_int(bytes)) {
-            (Self::Int8(b), Some(v)) => b.append_value(v as i8),
-            (Self::Int16(b), Some(v)) => b.append_value(v as i16),
-            (Self::Int32(b), Some(v)) => b.append_value(v as i32),
-            (Self::Int64(b), Some(v)) => b.append_value(v),
-            _ => return self.push(&binary_tuple::decode(bytes, ty)?),
+        match self {
+            Self::Int8(b) => push_ints(b, elements, |v| v as i8),
+            Self::Int16(b) => push_ints(b, elements, |v| v as i16),
+            Self::Int32(b) => push_ints(b, elements, |v| v as i32),
+            Self::Int64(b) => push_ints(b, elements, |v| v),
+            _ => elements.into_iter().try_for_each(|element| match element?.bytes() {
+                Some(bytes) => self.push(&binary_tuple::decode(bytes, ty)?),
+                None => {
+                    self.push_null();
+                    Ok(())
+                }
+            }),
         }
-        Ok(())
     }
 
     /// Appends null.
@@ -285,6 +289,22 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value<'_>> {
         }
         other => return Err(internal(format!("a column of type {other} has no form on the wire"))),
     })
+}
+
+/// Appends whole numbers, which fit the column.
+fn push_ints<'a, T: ArrowPrimitiveType>(
+    builder: &mut PrimitiveBuilder<T>,
+    elements: impl Iterator<Item = Result<Element<'a>>>,
+    narrow: impl Fn(i64) -> T::Native,
+) -> Result<()> {
+    for element in elements {
+        let element = element?;
+        match element.is_null() {
+            true => builder.append_null(),
+            false => builder.append_value(narrow(element.int().ok_or_else(|| internal("no whole number"))?)),
+        }
+    }
+    Ok(())
 }
 
 fn unscaled128(v: &Decimal, scale: i8) -> Result<i128> {

@@ -28,6 +28,7 @@ mod patterns;
 pub mod plan;
 pub mod planner;
 pub mod range;
+pub mod reader;
 mod registry;
 pub mod rows;
 pub mod rowwise;

@@ -6,24 +6,18 @@
 //! range of the map. All of a large table is read in parts by as many threads as there are cores, where what is above
 //! gains from it.
 
-use super::arrays::ColumnBuilder;
 use super::index::cache::{Ordered, Want};
 use super::index::order::Sorted;
 use super::index::way::Way;
 use super::index::{Sorting, Usable};
 use super::range::{KeyRange, Span};
+use super::reader::{Columns, Reader};
 use super::types;
-use crate::config::SQL_BATCH_BYTES_MAX;
 use crate::error::Error;
 use crate::sql::Job;
 use crate::sql::activity::Activity;
 use crate::store::catalog::{Catalog, Table};
 use crate::store::database::{Database, Read, Rows};
-use crate::store::row::Row;
-use crate::store::schema::Schema;
-use crate::value::Value;
-use crate::wire::binary_tuple::Tuple;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::ConfigOptions;
@@ -322,128 +316,21 @@ impl ExecutionPlan for Scan {
         if self.backward {
             spans.reverse();
         }
+        let table = Arc::clone(&self.source.table);
         let reader = Reader {
-            table: Arc::clone(&self.source.table),
-            projection: self.source.projection.clone(),
-            schema: Arc::clone(&schema),
+            columns: Columns::new(table, self.source.projection.clone(), Arc::clone(&schema)),
             rows,
-            _ordered: ordered,
+            index: ordered,
             spans,
             backward: self.backward,
             left: self.limit.unwrap_or(usize::MAX),
             batch_rows: context.session_config().batch_size(),
-            versions: Vec::new(),
         };
         let batches = stream::unfold(reader, |mut reader| async move {
             let batch = reader.next_batch().transpose()?;
             Some((batch, reader))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
-    }
-}
-
-/// Where each projected column is found in a row of one schema version; `Err` holds the default of what the row lacks.
-type Places = Vec<Place>;
-
-enum Place {
-    At(usize),
-    Default(Value<'static>),
-}
-
-/// Reads batches, one span of keys after the other.
-struct Reader {
-    table: Arc<Table>,
-    projection: Vec<usize>,
-    schema: SchemaRef,
-    rows: Rows,
-    /// Counts as used while it is read.
-    _ordered: Option<Arc<Ordered>>,
-    /// The spans that are left, the next one last.
-    spans: Vec<Span>,
-    /// Whether spans are read from their ends.
-    backward: bool,
-    left: usize,
-    batch_rows: usize,
-    versions: Vec<(i32, Arc<Schema>, Places)>,
-}
-
-impl Reader {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let newest = Arc::clone(self.table.newest());
-        let wanted = self.batch_rows.min(self.left);
-        let types: Vec<_> = self.projection.iter().filter_map(|&i| newest.columns.get(i)).map(|c| c.ty).collect();
-        let mut builders: Vec<_> = types.iter().map(|&ty| ColumnBuilder::new(ty, wanted)).collect();
-        let (mut count, mut bytes) = (0, 0);
-        while count < wanted && bytes < SQL_BATCH_BYTES_MAX {
-            let Some(span) = self.spans.pop() else { break };
-            let rows = self.rows.clone();
-            let mut last = None;
-            let mut range = rows.range(span.bounds());
-            let backward = self.backward;
-            while let Some((key, row)) = if backward { range.next_back() } else { range.next() } {
-                if count == wanted || bytes >= SQL_BATCH_BYTES_MAX {
-                    break;
-                }
-                bytes += row.bytes().len();
-                if !builders.is_empty() {
-                    self.read(row, &types, &mut builders).map_err(external)?;
-                }
-                count += 1;
-                last = Some(key);
-            }
-            if (count == wanted || bytes >= SQL_BATCH_BYTES_MAX)
-                && let Some(last) = last
-            {
-                self.spans.push(if backward { span.before(last) } else { span.after(last) });
-            }
-        }
-        if count == 0 {
-            return Ok(None);
-        }
-        self.left -= count;
-        let arrays: Vec<ArrayRef> = builders.iter_mut().map(ColumnBuilder::finish).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(count));
-        Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?))
-    }
-
-    fn read(
-        &mut self,
-        row: &Row,
-        types: &[crate::value::ColumnType],
-        builders: &mut [ColumnBuilder],
-    ) -> crate::error::Result<()> {
-        let known = self.versions.iter().position(|(version, ..)| *version == row.version());
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let schema = self.table.schema(row.version()).unwrap_or_else(|| self.table.newest());
-                self.versions.push((row.version(), Arc::clone(schema), self.places(schema)?));
-                self.versions.len() - 1
-            }
-        };
-        let Some((_, schema, places)) = self.versions.get(index) else { return Ok(()) };
-        let tuple = Tuple::trusted(row.tuple(), schema.columns.len())
-            .ok_or_else(|| Error::new(crate::error::Kind::Internal, "a stored row is no tuple"))?;
-        for ((builder, place), &ty) in builders.iter_mut().zip(places).zip(types) {
-            match place {
-                Place::At(i) => builder.push_element(tuple.element(*i), ty)?,
-                Place::Default(value) => builder.push(value)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Columns are found by their ids: positions change from one schema version to the next.
-    fn places(&self, schema: &Schema) -> crate::error::Result<Places> {
-        let newest = &self.table.newest().columns;
-        let place = |&i: &usize| {
-            let column = newest.get(i)?;
-            Some(match schema.columns.iter().position(|c| c.id == column.id) {
-                Some(at) => Ok(Place::At(at)),
-                None => column.filler_value().map(Place::Default),
-            })
-        };
-        self.projection.iter().filter_map(place).collect()
     }
 }
 
