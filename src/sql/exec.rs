@@ -141,6 +141,7 @@ impl Execution {
         let state = match keyed.as_ref().and_then(|keyed| keyed.columns()) {
             Some(columns) => State::Described(Arc::clone(columns)),
             None => {
+                prepared.check_parameters(engine.catalog(), schema)?;
                 let job = job(Arc::clone(prepared.parsed()?), prepared, Work::Describe, &options, None, engine)?;
                 State::Describe(service.start(job)?)
             }

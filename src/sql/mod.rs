@@ -55,11 +55,11 @@ mod absent;
 #[cfg(not(feature = "sql"))]
 use absent::dml;
 #[cfg(not(feature = "sql"))]
-use absent::infer;
-#[cfg(not(feature = "sql"))]
 pub use absent::{Running, Service, parse};
+#[cfg(not(feature = "sql"))]
+use absent::{check_inferred, infer};
 #[cfg(feature = "sql")]
-use query::infer::parameters as infer;
+use query::infer::{check as check_inferred, parameters as infer};
 #[cfg(feature = "sql")]
 pub use query::service::{Running, Service};
 

@@ -70,6 +70,14 @@ impl Prepared {
         types
     }
 
+    /// Whether the types of a query's parameters can be found out without their values.
+    ///
+    /// # Errors
+    /// `SqlValidation`.
+    pub(super) fn check_parameters(&self, catalog: &Catalog, schema: &str) -> Result<()> {
+        super::check_inferred(self.parsed()?, &self.parameter_types(catalog, schema))
+    }
+
     /// What its plan is kept by: its tokens, whatever stood between them.
     pub(super) fn plan_text(&self) -> &Arc<str> {
         self.text.get_or_init(|| {

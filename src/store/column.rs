@@ -60,6 +60,8 @@ impl Column {
                 Value::Date(d)
             }
             (T::Double, v @ Value::Double(_)) => v,
+            // Of a tuple packed for an older schema, in which the column was a REAL.
+            (T::Double, Value::Float(v)) => Value::Double(v.into()),
             (T::Int8, Value::Int(v)) => self.ranged(v, i64::from(i8::MIN), i64::from(i8::MAX))?,
             (T::Int16, Value::Int(v)) => self.ranged(v, i64::from(i16::MIN), i64::from(i16::MAX))?,
             (T::Int32, Value::Int(v)) => self.ranged(v, i64::from(i32::MIN), i64::from(i32::MAX))?,
@@ -249,7 +251,7 @@ mod tests {
             (ColumnType::Int32, Value::Str("x".into()), Kind::TypeMismatch, "\"x\""),
             (ColumnType::Decimal { precision: 3, scale: 1 }, dec("1e99999"), Kind::OutOfRange, "scale"),
             (ColumnType::Number { precision: UNLIMITED }, dec("10e32767"), Kind::OutOfRange, "scale"),
-            (ColumnType::Double, Value::Float(1.0), Kind::TypeMismatch, "1"),
+            (ColumnType::Float, Value::Double(1.0), Kind::TypeMismatch, "1"),
         ];
         for (ty, value, kind, part) in cases {
             let error = column(ty).accept(value).unwrap_err();

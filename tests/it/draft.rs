@@ -102,6 +102,11 @@ pub struct InProcess {
 
 impl InProcess {
     /// A server without tables.
+    /// Runs DDL.
+    pub fn sql(&self, script: &str) {
+        flint::op::ddl::run_script(&mut self.engine.borrow_mut(), script).unwrap();
+    }
+
     pub fn new() -> Self {
         let clock = Arc::new(SystemClock);
         let rng = fastrand::Rng::with_seed(7);

@@ -201,3 +201,15 @@ fn schemas_are_listed_by_version() {
 fn hex(text: &str) -> Vec<u8> {
     text.as_bytes().chunks(2).map(|p| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap()).collect()
 }
+
+/// Its client does not know yet that the columns are wider.
+#[test]
+fn tuples_of_an_older_version_are_stored_in_wider_columns() {
+    let mut t = Script::with_table(&["id:4:key", "r:5", "n:3"], false);
+    t.server.sql(
+        "ALTER TABLE \"t\" ALTER COLUMN \"r\" SET DATA TYPE DOUBLE; ALTER TABLE \"t\" ALTER COLUMN \"n\" SET DATA TYPE BIGINT",
+    );
+    assert_eq!(t.schema(), "3 id:4 r:6 n:4");
+    assert_eq!(t.ask(UPSERT, "T 1 5 0.5 7"), "");
+    assert_eq!(t.ask(GET, "T 1 5"), "3 0.5 7");
+}

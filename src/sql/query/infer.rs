@@ -3,13 +3,15 @@
 
 use super::cast::column_type;
 use super::convert;
+use crate::error::{Error, Kind, Result};
 use crate::sql::dml::{self, Source, Target};
 use crate::sql::parse::Parsed;
 use crate::store::catalog::{Catalog, Table};
 use crate::value::{ColumnType, UNLIMITED};
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, ObjectName, Query,
-    SelectItem, SetExpr, Statement, TableFactor, TypedString, UnaryOperator, Value, ValueWithSpan, Visit, Visitor,
+    Select, SelectItem, SetExpr, Statement, TableFactor, TypedString, UnaryOperator, Value, ValueWithSpan, Visit,
+    Visitor,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -33,6 +35,67 @@ pub fn parameters(parsed: &Parsed, catalog: &Catalog, schema: &str) -> Vec<Optio
         Err(_) => {}
     }
     inference.types
+}
+
+/// Whether the types of all parameters of a query can be found out at all: a lone `?`, or one among others, means nothing.
+///
+/// # Errors
+/// `SqlValidation`, in the words of a real node.
+pub fn check(parsed: &Parsed, types: &[Option<ColumnType>]) -> Result<()> {
+    match parsed.statement.visit(&mut Lone { types }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::new(
+            Kind::SqlValidation,
+            "Failed to validate query. Unable to determine type of a dynamic parameter. Dynamic parameter requires adding \
+             explicit type cast",
+        )),
+    }
+}
+
+/// Looks for parameters that nothing around tells the type of.
+struct Lone<'a> {
+    types: &'a [Option<ColumnType>],
+}
+
+impl Lone<'_> {
+    fn is_open(&self, expr: &Expr) -> bool {
+        parameter(expr).is_some_and(|place| self.types.get(place).is_some_and(Option::is_none))
+    }
+}
+
+impl Visitor for Lone<'_> {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let open = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => self.is_open(expr),
+            _ => false,
+        };
+        if select.projection.iter().any(open) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let open = match expr {
+            Expr::BinaryOp { left, op, right } if is_arithmetic(op) => self.is_open(left) && self.is_open(right),
+            Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
+                self.is_open(left) || self.is_open(right)
+            }
+            Expr::Function(function) => match &function.args {
+                FunctionArguments::List(list) => {
+                    // Other arguments may tell.
+                    let told = |arg: &FunctionArg| {
+                        !matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))
+                        if parameter(arg).is_some() || matches!(arg, Expr::Value(_) | Expr::TypedString(_)))
+                    };
+                    let open = |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) if self.is_open(arg));
+                    list.args.iter().any(open) && !list.args.iter().any(told)
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if open { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 /// The type that each column of a change's query is stored as.
@@ -313,6 +376,32 @@ mod tests {
             ("INSERT INTO NO_SUCH VALUES (?)", "?"),
         ] {
             assert_eq!(types(engine.catalog(), text), expected, "{text}");
+        }
+    }
+
+    /// The first ones observed on Ignite 3.1.0.
+    #[test]
+    fn parameters_that_nothing_tells_of_are_refused() {
+        let catalog = Catalog::default();
+        let told = |text: &str| {
+            let ddl::Statement::Other { tokens, .. } = ddl::parse_script(text).unwrap().remove(0) else {
+                panic!("{text}")
+            };
+            let parsed = parse::parse(&tokens).unwrap();
+            check(&parsed, &parameters(&parsed, &catalog, "PUBLIC"))
+        };
+        for text in [
+            "SELECT ?",
+            "SELECT ? + ?",
+            "SELECT ? || 'a'",
+            "SELECT UPPER(?)",
+            "SELECT COALESCE(?, 1)",
+            "SELECT (?) AS X",
+        ] {
+            assert_eq!(told(text).unwrap_err().kind, Kind::SqlValidation, "{text}");
+        }
+        for text in ["SELECT CAST(? AS INT)", "SELECT 1 LIMIT ?", "SELECT A FROM T WHERE MOD(A, ?) = 1"] {
+            assert!(told(text).is_ok(), "{text}");
         }
     }
 }

@@ -242,8 +242,30 @@ fn shape(expr: &Expr, schema: &DFSchema, input: &[Shape]) -> Shape {
 fn never_null(when: &Expr, schema: &DFSchema, input: &[Shape]) -> bool {
     match when {
         Expr::IsNull(inner) => !shape(inner, schema, input).nullable,
+        // How many nulls there are in an IN, told as counts.
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt, .. }) => {
+            matches!(&**left, Expr::ScalarSubquery(subquery) if counts_everything(&subquery.subquery))
+        }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
             never_null(left, schema, input) && never_null(right, schema, input)
+        }
+        _ => false,
+    }
+}
+
+/// Whether it counts what is never null.
+fn counts_everything(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => counts_everything(&projection.input),
+        LogicalPlan::Aggregate(aggregate) => {
+            let (schema, input) = (aggregate.input.schema(), of(&aggregate.input));
+            aggregate.aggr_expr.iter().all(|expr| match expr {
+                Expr::AggregateFunction(call) => {
+                    call.func.name() == "count"
+                        && call.params.args.iter().all(|arg| !shape(arg, schema, &input).nullable)
+                }
+                _ => false,
+            })
         }
         _ => false,
     }
