@@ -339,6 +339,14 @@ fn many_rows_and_a_query_that_is_given_up() {
     assert_eq!(s.query("SELECT V FROM N ORDER BY V LIMIT 3"), "0, 1, 2");
     assert_eq!(s.query("SELECT V FROM N ORDER BY V DESC LIMIT 3"), "59999, 59998, 59997");
     assert_eq!(s.query("SELECT COUNT(*) FROM N WHERE V BETWEEN 100 AND 199"), "100");
+    // Parts of the key's order, each from its end.
+    let text = "SELECT ID FROM N WHERE V % 2 = 0 ORDER BY ID DESC";
+    let plan = s.plan(text);
+    assert!(plan.contains("backward"), "{plan}");
+    let ids: Vec<_> = s.rows_of(text, &[]).into_iter().map(|row| row[0].clone()).collect();
+    let mut sorted = s.rows_of("SELECT ID FROM N WHERE V % 2 = 0", &[]);
+    sorted.sort_by_key(|row| if let Value::Int(id) = row[0] { -id } else { 0 });
+    assert_eq!(ids, sorted.into_iter().map(|row| row[0].clone()).collect::<Vec<_>>());
     // Several batches, and pages, in both directions.
     for (order, from) in [("V", 0), ("V DESC", 59_999)] {
         let rows = s.rows_of(&format!("SELECT V FROM N ORDER BY {order}"), &[]);
