@@ -179,6 +179,16 @@ fn an_index_follows_the_schema() {
     s.change("DROP INDEX BY_MAYOR");
     s.change("ALTER TABLE TOWNS DROP COLUMN MAYOR");
     assert_eq!(s.query("SELECT ID FROM TOWNS ORDER BY SIZE, ID LIMIT 3"), "6, 5, 2");
+    // A type that becomes wider while the index is known.
+    s.change("CREATE TABLE R (ID INT PRIMARY KEY, F REAL)");
+    s.change("CREATE INDEX BY_F ON R (F)");
+    s.change("INSERT INTO R VALUES (1, 1.5), (2, -1.5), (3, NULL)");
+    assert_eq!(s.query("SELECT ID FROM R ORDER BY F"), "2, 1, 3");
+    s.change("ALTER TABLE R ALTER COLUMN F SET DATA TYPE DOUBLE");
+    s.change("INSERT INTO R VALUES (4, 0.1E0)");
+    s.assert_reads("SELECT ID FROM R ORDER BY F", "BY_F");
+    assert_eq!(s.query("SELECT ID, F FROM R ORDER BY F"), "2 -1.5, 4 0.1, 1 1.5, 3 null");
+    assert_eq!(s.query("SELECT ID FROM R WHERE F > 0E0 AND F < 1.5E0"), "4");
     // Another table of the same names.
     s.change("DROP TABLE TOWNS");
     s.change(TOWNS);
