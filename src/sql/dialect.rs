@@ -134,7 +134,7 @@ impl Dialect for Queries {
         match word.value.as_str() {
             JSON_OBJECT => Some(json_object(parser)),
             JSON_ARRAY => Some(json_array(parser)),
-            "POSITION" => position(parser).transpose(),
+            "POSITION" => Some(position(parser)),
             "IF" => Some(parser.expected_ref("an expression", parser.peek_token_ref())),
             _ => None,
         }
@@ -244,18 +244,17 @@ fn json_call(name: &str, nulls: &str, args: Vec<Expr>, parser: &mut Parser<'_>) 
     Ok(call_of(name, std::iter::once(literal(nulls.into())).chain(args).collect()))
 }
 
-/// `POSITION(x IN y FROM n)`; `None` without a FROM, which the parser knows.
-fn position(parser: &mut Parser<'_>) -> Result<Option<Expr>, ParserError> {
-    let strength = GenericDialect {}.prec_value(Precedence::Between);
-    parser.maybe_parse(|parser| {
-        open(parser)?;
-        let what = parser.parse_subexpr(strength)?;
-        parser.expect_keyword_is(Keyword::IN)?;
-        let of = parser.parse_expr()?;
-        parser.expect_keyword_is(Keyword::FROM)?;
-        let from = parser.parse_expr()?;
-        parser.expect_token(&Token::RParen)?;
-        Ok(call_of("POSITION", vec![what, of, from]))
+/// `POSITION(x IN y [FROM n])`: read once, where the parser would try several ways, each for all that nests inside.
+fn position(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    open(parser)?;
+    let what = parser.parse_subexpr(GenericDialect {}.prec_value(Precedence::Between))?;
+    parser.expect_keyword_is(Keyword::IN)?;
+    let of = parser.parse_expr()?;
+    let from = if parser.parse_keyword(Keyword::FROM) { Some(parser.parse_expr()?) } else { None };
+    parser.expect_token(&Token::RParen)?;
+    Ok(match from {
+        Some(from) => call_of("POSITION", vec![what, of, from]),
+        None => Expr::Position { expr: Box::new(what), r#in: Box::new(of) },
     })
 }
 
@@ -323,6 +322,9 @@ mod tests {
         ] {
             assert_eq!(parsed(sql).unwrap(), told, "{sql}");
         }
+        // What nests is read once.
+        let deep = format!("SELECT {}1{}", "POSITION(".repeat(40), " IN A)".repeat(40));
+        assert!(parsed(&deep).is_ok());
         for wrong in ["SELECT IF(TRUE, 1, 2)", "SELECT JSON_OBJECT('a' 1)", "SELECT JSON_ARRAY(1 2)"] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
