@@ -9,6 +9,7 @@ mod decode;
 mod export;
 mod form;
 mod import;
+mod log_line;
 mod progress;
 mod serve;
 mod shell;
@@ -70,7 +71,8 @@ impl Command {
 /// Runs the program named by the process arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let level = env_logger::Env::default().default_filter_or("info");
+    env_logger::Builder::from_env(level).format(log_line::write).init();
     match cli.command.run() {
         Ok(code) => code,
         Err(error) => {
