@@ -16,6 +16,7 @@ use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::config::{Authentication, NAME_BYTES_MAX};
@@ -97,12 +98,13 @@ impl Users {
     ///
     /// # Errors
     /// [`Kind::UnsupportedAuthentication`] for a kind other than `basic`, else [`Kind::InvalidCredentials`].
-    pub fn authenticate(&self, kind: Option<&str>, name: Option<&str>, password: Option<&str>) -> Result<()> {
+    pub fn authenticate(&self, kind: Option<&str>, name: Option<&str>, password: Option<&str>) -> Result<Arc<str>> {
+        let name = name.unwrap_or_default();
         match kind {
             Some(kind) if !kind.eq_ignore_ascii_case("basic") => {
                 Err(Error::new(Kind::UnsupportedAuthentication, format!("Unsupported authentication type: {kind}")))
             }
-            Some(_) if self.check(name.unwrap_or_default(), password.unwrap_or_default()) => Ok(()),
+            Some(_) if self.check(name, password.unwrap_or_default()) => Ok(name.into()),
             _ => Err(Error::new(Kind::InvalidCredentials, "Authentication failed")),
         }
     }
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn handshakes_are_told_why() {
         let users = one();
-        let kind = |kind, name, password| users.authenticate(kind, name, password).map_err(|e| e.kind);
+        let kind = |kind, name, password| users.authenticate(kind, name, password).map(drop).map_err(|e| e.kind);
         assert_eq!(kind(Some("BASIC"), Some("admin"), Some("s3cret")), Ok(()));
         assert_eq!(kind(Some("basic"), Some("admin"), Some("s3cret")), Ok(()));
         assert_eq!(kind(Some("basic"), Some("admin"), Some("wrong")), Err(Kind::InvalidCredentials));

@@ -32,6 +32,8 @@ pub struct Options {
     pub schema: String,
     /// The id of the time zone of local times; none is UTC.
     pub zone: Option<String>,
+    /// Who runs it, if clients have to say who they are.
+    pub user: Option<Arc<str>>,
     /// Rows of a page.
     pub page_rows: usize,
     /// How long the statement may run.
@@ -46,7 +48,8 @@ impl Default for Options {
     /// No transaction, no parameters, unqualified names in PUBLIC.
     fn default() -> Self {
         let schema = PUBLIC.into();
-        Self { schema, zone: None, page_rows: 1, timeout: None, transaction: None, arguments: Vec::new() }
+        let (zone, user, timeout, transaction, arguments) = (None, None, None, None, Vec::new());
+        Self { schema, zone, user, page_rows: 1, timeout, transaction, arguments }
     }
 }
 
@@ -426,6 +429,7 @@ fn job(
         work,
         schema: options.schema.clone(),
         zone: options.zone.clone(),
+        user: options.user.clone(),
         arguments: options.arguments.clone(),
         snapshot,
         committed,

@@ -198,6 +198,8 @@ pub struct Job {
     pub schema: String,
     /// The id of the time zone of local times; none is UTC.
     pub zone: Option<String>,
+    /// Who runs it, if clients have to say who they are.
+    pub user: Option<Arc<str>>,
     /// The parameters.
     pub arguments: Vec<Argument>,
     /// What it reads: the committed value with the writes of its transaction.

@@ -1,7 +1,7 @@
 //! SQL over the wire: queries, changes, transactions, cursors, errors. Needs feature `sql`.
 
 use flint::TestServer;
-use flint::client::ga::{Argument, Client, SqlOptions, TxOptions};
+use flint::client::ga::{Argument, Client, Options, SqlOptions, TxOptions};
 use flint::value::{ColumnType, Value};
 
 struct Session {
@@ -93,6 +93,47 @@ fn a_scan_reads_rows_of_several_versions() {
         .collect();
     assert_eq!(s.query("SELECT * FROM T ORDER BY ID"), expected.join("\n"));
     assert_eq!(s.query("SELECT COUNT(*), COUNT(N), COUNT(M) FROM T"), "300 240 200");
+}
+
+#[test]
+fn a_statement_knows_its_user() {
+    let mut s = emp();
+    assert_eq!(s.query("SELECT CURRENT_USER"), "unknown");
+    s.change("INSERT INTO EMP (ID, NAME) VALUES (9, CURRENT_USER)", &[]);
+    assert_eq!(s.query("SELECT ID FROM EMP WHERE NAME = CURRENT_USER"), "9");
+
+    let server = TestServer::builder().user("o'neil", "s3cret").start();
+    let credentials = Some(("o'neil".into(), "s3cret".into()));
+    let mut client = Client::connect_with(server.addr(), &Options { credentials, ..Options::default() }).unwrap();
+    let rows = client.sql("SELECT CURRENT_USER", &[], &SqlOptions::default()).unwrap().all(&mut client).unwrap();
+    assert_eq!(rows, [[Value::Str("o'neil".into())]]);
+}
+
+#[test]
+fn a_decimal_beside_a_double_is_a_double() {
+    let mut s = Session::new("CREATE TABLE C (ID INT PRIMARY KEY, N DECIMAL(10, 2), D DOUBLE, F REAL)");
+    s.change("INSERT INTO C VALUES (1, 2.25, 0.5, 1.5), (2, NULL, NULL, NULL)", &[]);
+    for mixed in [
+        "CASE WHEN ID = 1 THEN N ELSE D END",
+        "CASE ID WHEN 1 THEN 2.25 ELSE F END",
+        "COALESCE(N, D)",
+        "GREATEST(N, D, F)",
+        "(SELECT MAX(CASE WHEN B.ID > 0 THEN B.N ELSE B.D END) FROM C B WHERE B.ID = C.ID)",
+    ] {
+        let sql = format!("SELECT {mixed} AS X FROM C WHERE {mixed} > 2 ORDER BY {mixed}");
+        let result = s.client.sql(&sql, &[], &SqlOptions::default()).unwrap();
+        assert_eq!(result.columns[0].ty(), Some(ColumnType::Double), "{mixed}");
+        assert_eq!(result.all(&mut s.client).unwrap(), [[Value::Double(2.25)]], "{mixed}");
+    }
+    assert_eq!(s.query("SELECT CASE WHEN ID = 1 THEN N ELSE 1 END FROM C WHERE ID = 1"), "2.25");
+}
+
+#[test]
+fn rows_are_sorted_by_a_correlated_column() {
+    let mut s = emp();
+    let peers = "(SELECT COUNT(*) FROM EMP P WHERE P.DEPT = E.DEPT) AS PEERS";
+    let sql = format!("SELECT NAME, {peers} FROM EMP E ORDER BY PEERS DESC, ID DESC");
+    assert_eq!(s.query(&sql), "bob 2\nann 2\ncid 1\ndot 0");
 }
 
 #[test]

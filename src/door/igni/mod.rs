@@ -117,9 +117,9 @@ impl Session {
                 }
             }
             Ok(request) => match self.admit(&request) {
-                Ok(()) => {
+                Ok(user) => {
                     out.frame(handshake::accept_draft);
-                    self.state = State::Draft(Draft::new(self.id, Arc::clone(&self.services.sql)));
+                    self.state = State::Draft(Draft::new(self.id, user, Arc::clone(&self.services.sql)));
                     Flow::Continue
                 }
                 Err(error) => self.refuse_draft(&error, out),
@@ -139,15 +139,15 @@ impl Session {
         Flow::Continue
     }
 
-    /// Whether a draft client may use the connection; it brings credentials as today's clients do.
-    fn admit(&self, request: &Request<'_>) -> Result<()> {
-        match &self.services.users {
-            Some(users) => users.authenticate(
+    /// Who a draft client is, if clients have to say so; it brings credentials as today's clients do.
+    fn admit(&self, request: &Request<'_>) -> Result<Option<Arc<str>>> {
+        let authenticate = |users: &Arc<Users>| {
+            users.authenticate(
                 request.extension("authn-type"),
                 request.extension("authn-identity"),
                 request.extension("authn-secret"),
-            ),
-            None => Ok(()),
-        }
+            )
+        };
+        self.services.users.as_ref().map(authenticate).transpose()
     }
 }

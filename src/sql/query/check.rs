@@ -8,7 +8,7 @@ use datafusion::logical_expr::expr::{Case, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 /// Functions whose arguments are of one kind.
-const ALIKE: &[&str] = &["coalesce", "nvl", "greatest", "least"];
+pub(super) const ALIKE: &[&str] = &["coalesce", "nvl", "greatest", "least"];
 
 /// Checks the expressions of a plan as it was written.
 ///

@@ -3,6 +3,7 @@
 //! Planning and optimising cost far more than running most statements, so a [`Plan`] is kept: it names tables, not rows,
 //! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
 
+use super::constants::{NOBODY, name_user};
 use super::index::Usable;
 use super::index::cache::Indexes;
 use super::index::rule::ReadInOrder;
@@ -11,7 +12,7 @@ use super::scan::{BATCH_ROWS, Provider, Snapshot};
 use super::stop::{Stop, stoppable};
 use super::types;
 use super::views::View;
-use super::{aggregates, check, error, functions, origin, scope, shape, single};
+use super::{aggregates, check, error, functions, mixed, origin, scope, shape, single};
 use crate::error::{Error, Kind, Result};
 use crate::sql::metadata::SYSTEM;
 use crate::sql::parse::Parsed;
@@ -109,12 +110,14 @@ impl Planner {
         catalog: &Catalog,
         schema: &str,
         zone: Option<&str>,
+        user: Option<&str>,
         arguments: &[Argument],
     ) -> Result<Plan> {
         let (mut statement, explain) = match &parsed.statement {
             Statement::Explain { statement, .. } => ((**statement).clone(), true),
             other => (other.clone(), false),
         };
+        name_user(&mut statement, user.unwrap_or(NOBODY));
         let mut names = parsed.names.clone();
         let resolved = scope::resolve(&mut statement, catalog, schema, &mut names)?;
         let is_values = matches!(&statement, Statement::Query(query) if matches!(*query.body, SetExpr::Values(_)));
@@ -134,8 +137,9 @@ impl Planner {
         let written =
             planner.sql_statement_to_plan_with_context(statement, &mut context).map_err(|e| error::planning(&e))?;
         check::plan(&written).map_err(|e| error::planning(&e))?;
+        let written = mixed::as_doubles(written).map_err(|e| error::planning(&e))?;
         let origins = if resolved.merges { Vec::new() } else { origin::of(&written, catalog, schema) };
-        // Functions that tell the time are constants of the plan; see `tells_time`.
+        // Functions that tell the time are constants of the plan; see `tells_who_or_when`.
         state.mark_start_execution();
         let logical = state.optimize(&written).map_err(|e| error::planning(&e))?;
         let mut columns = Vec::new();

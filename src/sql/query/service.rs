@@ -284,12 +284,12 @@ impl Shared {
         }
         let (shared, job) = (Arc::clone(self), Arc::clone(job));
         let planning = tokio::task::spawn_blocking(move || {
-            let (catalog, zone) = (&job.snapshot.catalog, job.zone.as_deref());
-            shared.planner.plan(&job.parsed, catalog, &job.schema, zone, &job.arguments)
+            let (catalog, zone, user) = (&job.snapshot.catalog, job.zone.as_deref(), job.user.as_deref());
+            shared.planner.plan(&job.parsed, catalog, &job.schema, zone, user, &job.arguments)
         });
         let planned = budget.within(planning).await?;
         let plan = Arc::new(planned.map_err(|e| Error::new(Kind::Internal, format!("planning gave up: {e}")))??);
-        if key.text.len() <= PLAN_TEXT_BYTES_MAX && !tells_time(&key.text) {
+        if key.text.len() <= PLAN_TEXT_BYTES_MAX && !tells_who_or_when(&key.text) {
             let mut plans = self.plans.lock();
             if plans.len() >= PLANS_MAX {
                 plans.clear();
@@ -305,8 +305,8 @@ fn killed() -> Error {
     Error::new(Kind::Cancelled, "The query was cancelled while executing.")
 }
 
-/// Whether a statement may ask for the time, which becomes a constant of its plan.
-fn tells_time(text: &str) -> bool {
+/// Whether a statement may ask for the time or its user, which become constants of its plan.
+fn tells_who_or_when(text: &str) -> bool {
     let text = text.to_uppercase();
     ["CURRENT_", "LOCALTIME", "NOW", "TODAY"].iter().any(|word| text.contains(word))
 }

@@ -52,9 +52,9 @@ pub enum Step {
 }
 
 impl Draft {
-    /// A connection whose handshake is done; its SQL runs on `service`.
-    pub fn new(connection: ConnId, service: Arc<Service>) -> Self {
-        Self { connection, sql: Sql::new(service) }
+    /// A connection of `user` whose handshake is done; its SQL runs on `service`.
+    pub fn new(connection: ConnId, user: Option<Arc<str>>, service: Arc<Service>) -> Self {
+        Self { connection, sql: Sql::new(user, service) }
     }
 
     /// Runs one request.

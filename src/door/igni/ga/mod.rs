@@ -71,11 +71,14 @@ impl Ga {
         request: &Request<'_>,
         out: &mut Output,
     ) -> Option<Self> {
-        if let Err(error) = admit(services.users.as_deref(), request) {
-            log::info!("connection {connection:?} is refused: {error}");
-            Self::refuse(engine, &error, out);
-            return None;
-        }
+        let user = match admit(services.users.as_deref(), request) {
+            Ok(user) => user,
+            Err(error) => {
+                log::info!("connection {connection:?} is refused: {error}");
+                Self::refuse(engine, &error, out);
+                return None;
+            }
+        };
         let identity = Identity {
             node_id: engine.node_id,
             node_name: NODE_NAME.into(),
@@ -86,7 +89,7 @@ impl Ga {
         out.frame(|bytes| handshake::accept(bytes, &identity, timestamp));
         let rng = engine.rng.fork();
         let featureless = request.features.is_empty();
-        let statements = Statements::new(Arc::clone(&services.sql));
+        let statements = Statements::new(user, Arc::clone(&services.sql));
         Some(Self { connection, address, identity, featureless, resources: Resources::default(), statements, rng })
     }
 
@@ -262,16 +265,14 @@ impl Step {
 /// The cluster's name, for people.
 const CLUSTER_NAME: &str = "flint";
 
-/// Whether a connection may be used.
-fn admit(users: Option<&Users>, request: &Request<'_>) -> Result<()> {
+/// Who a client is that may use the connection, if clients have to say so.
+fn admit(users: Option<&Users>, request: &Request<'_>) -> Result<Option<Arc<str>>> {
     if request.extension("compute-executor-id").is_some() {
         return Err(Error::protocol("Compute executors are not supported: no jobs are run by this server"));
     }
     let kind = request.extension("authn-type");
-    match users {
-        Some(users) => users.authenticate(kind, request.extension("authn-identity"), request.extension("authn-secret")),
-        None => Ok(()),
-    }
+    let (name, password) = (request.extension("authn-identity"), request.extension("authn-secret"));
+    users.map(|users| users.authenticate(kind, name, password)).transpose()
 }
 
 fn put_head(out: &mut Vec<u8>, request: i64, flags: i64, timestamp: i64) {

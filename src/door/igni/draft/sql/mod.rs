@@ -34,6 +34,8 @@ const NO_COUNT: i64 = -1;
 #[derive(Debug)]
 pub struct Sql {
     service: Arc<Service>,
+    /// Whose connection it is, if clients have to say who they are.
+    user: Option<Arc<str>>,
     running: HashMap<i64, Run>,
     /// Results that have rows to come.
     cursors: HashMap<i64, Cursor>,
@@ -57,8 +59,8 @@ struct Cursor {
 
 impl Sql {
     /// No statements yet; they will run on `service`.
-    pub fn new(service: Arc<Service>) -> Self {
-        Self { service, running: HashMap::new(), cursors: HashMap::new(), ended: VecDeque::new(), last: 0 }
+    pub fn new(user: Option<Arc<str>>, service: Arc<Service>) -> Self {
+        Self { service, user, running: HashMap::new(), cursors: HashMap::new(), ended: VecDeque::new(), last: 0 }
     }
 
     /// Runs an operation.
@@ -117,7 +119,7 @@ impl Sql {
             Some(Run::Results(results)) => results,
             _ => {
                 self.check_room(engine)?;
-                Box::new(read_text(reader, &self.service.texts)?)
+                Box::new(read_text(reader, self.user.clone(), &self.service.texts)?)
             }
         };
         let coming = self.running.values().map(|run| if let Run::Results(results) = run { results.open() } else { 0 });
@@ -202,7 +204,7 @@ impl Sql {
             Some(Run::Batch(batch)) => batch,
             _ => {
                 self.check_room(engine)?;
-                Box::new(read_batch(reader)?)
+                Box::new(read_batch(reader, self.user.clone())?)
             }
         };
         if batch.step(&self.service, engine, ticket)?.is_none() {
@@ -255,19 +257,19 @@ impl Sql {
 }
 
 /// Reads a text of statements and how to run them.
-fn read_text(reader: &mut Reader<'_>, texts: &Texts) -> Result<Results> {
+fn read_text(reader: &mut Reader<'_>, user: Option<Arc<str>>, texts: &Texts) -> Result<Results> {
     let schema = schema(reader)?;
     let page_rows = fetch_size(reader)?;
     let rows_max = u64::try_from(reader.i64()?).ok().filter(|rows| *rows > 0);
     let text = reader.str()?;
     let arguments = values::arguments(reader)?;
     let most = rows_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
-    let options = Options { schema, page_rows: page_rows.min(most), arguments, ..Options::default() };
+    let options = Options { schema, user, page_rows: page_rows.min(most), arguments, ..Options::default() };
     Results::new(text, true, Takes::Any, options, rows_max, texts)
 }
 
 /// Reads a batch: texts with their parameters, where nil stands for the text before.
-fn read_batch(reader: &mut Reader<'_>) -> Result<Batch> {
+fn read_batch(reader: &mut Reader<'_>, user: Option<Arc<str>>) -> Result<Batch> {
     let schema = schema(reader)?;
     let count = reader.array()?;
     if count > BATCH_ROWS_MAX {
@@ -279,7 +281,7 @@ fn read_batch(reader: &mut Reader<'_>) -> Result<Batch> {
         let text = if reader.nil_if_next()? { None } else { Some(reader.str()?.into()) };
         runs.push(batch::Run { text, arguments: values::arguments(reader)? });
     }
-    Ok(Batch::of(runs, Takes::Updates, Options { schema, ..Options::default() }))
+    Ok(Batch::of(runs, Takes::Updates, Options { schema, user, ..Options::default() }))
 }
 
 /// Reads the schema of unqualified names.

@@ -30,6 +30,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Statements {
     service: Arc<Service>,
+    /// Whose connection it is, if clients have to say who they are.
+    user: Option<Arc<str>>,
     running: HashMap<i64, Run>,
     cursors: HashMap<i64, Cursor>,
     /// What JDBC connections over this one have.
@@ -68,8 +70,9 @@ impl Cursor {
 
 impl Statements {
     /// No statements yet; they will run on `service`.
-    pub fn new(service: Arc<Service>) -> Self {
-        Self { service, running: HashMap::new(), cursors: HashMap::new(), jdbc: HashMap::new(), failed_batch: None }
+    pub fn new(user: Option<Arc<str>>, service: Arc<Service>) -> Self {
+        let (running, cursors, jdbc) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { service, user, running, cursors, jdbc, failed_batch: None }
     }
 
     /// Runs one statement. `false`: it waits.
@@ -89,7 +92,8 @@ impl Statements {
                 let arguments = request::arguments(reader)?;
                 let prepared = self.service.texts.statement(head.text)?;
                 let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
-                Box::new(Execution::new(&prepared, head.options(arguments, transaction), &self.service, engine)?)
+                let options = head.options(arguments, transaction, self.user.clone());
+                Box::new(Execution::new(&prepared, options, &self.service, engine)?)
             }
         };
         let Some(answer) = run.step(&self.service, engine, ticket)? else {
@@ -118,7 +122,7 @@ impl Statements {
             _ => {
                 let head = Head::read(reader)?;
                 let arguments = request::arguments(reader)?;
-                Box::new(Script::new(head.text, head.options(arguments, None))?)
+                Box::new(Script::new(head.text, head.options(arguments, None, self.user.clone()))?)
             }
         };
         match run.step(&self.service, engine, ticket)? {
@@ -146,7 +150,7 @@ impl Statements {
                 let head = Head::read(reader)?;
                 let rows = request::batch(reader)?;
                 let transaction = transaction.map(|id| resources.alive(id, false, engine)).transpose()?;
-                let options = head.options(Vec::new(), transaction);
+                let options = head.options(Vec::new(), transaction, self.user.clone());
                 let texts = &self.service.texts;
                 let batch = texts.statement(head.text).and_then(|one| Batch::new(one, Takes::Changes, rows, options));
                 Box::new(batch.inspect_err(|_| self.failed_batch = Some(Vec::new()))?)

@@ -11,6 +11,7 @@ use crate::store::tx::TxId;
 use crate::value::Value;
 use crate::wire::binary_tuple::{self, Tuple};
 use crate::wire::msgpack::Reader;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows of a page whose request names no number.
@@ -51,10 +52,16 @@ impl<'a> Head<'a> {
     }
 
     /// How to run it with these parameters in this transaction.
-    pub(super) fn options(&self, arguments: Vec<Argument>, transaction: Option<TxId>) -> Options {
+    pub(super) fn options(
+        &self,
+        arguments: Vec<Argument>,
+        transaction: Option<TxId>,
+        user: Option<Arc<str>>,
+    ) -> Options {
         Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
             zone: self.zone.map(str::to_owned),
+            user,
             page_rows: self.page_rows,
             timeout: self.timeout,
             transaction,

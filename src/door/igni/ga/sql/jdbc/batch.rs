@@ -70,8 +70,8 @@ impl Statements {
         }
         let (timeout, token) = (request::duration(reader.i64()?), reader.i64()?);
         let transaction = self.jdbc_transaction(connection, auto_commit, resources, engine)?;
-        let zone = self.jdbc_zone(connection);
-        let options = Options { schema, zone, timeout, transaction, ..Options::default() };
+        let (zone, user) = (self.jdbc_zone(connection), self.user.clone());
+        let options = Options { schema, zone, user, timeout, transaction, ..Options::default() };
         let batch = match text {
             Some(text) => Batch::new(self.service.texts.statement(text)?, Takes::Updates, rows, options)?,
             None => Batch::of(runs, Takes::Updates, options),

@@ -13,7 +13,7 @@ use crate::sql::prepared::Texts;
 use crate::sql::results::{Outcome, Results};
 use crate::sql::takes::Takes;
 use crate::store::engine::Engine;
-use crate::store::tx::{Ticket, TxId};
+use crate::store::tx::Ticket;
 use crate::wire::msgpack::{Reader, Write};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -64,15 +64,15 @@ impl<'a> Execute<'a> {
         })
     }
 
-    fn into_call(self, transaction: Option<TxId>, zone: Option<String>, texts: &Texts) -> Result<Call> {
+    /// The call; `options` tell what the connection has.
+    fn into_call(self, options: Options, texts: &Texts) -> Result<Call> {
         let page_rows = self.rows_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
         let options = Options {
             schema: default_schema(self.schema.filter(|name| !name.is_empty())),
-            zone,
             page_rows: page_rows.min(self.page_rows),
             timeout: self.timeout,
-            transaction,
             arguments: self.arguments,
+            ..options
         };
         let results = Results::new(self.text, self.several, self.takes, options, self.rows_max, texts)?;
         Ok(Call { connection: self.connection, token: self.token, work: Work::Results(results) })
@@ -97,8 +97,13 @@ impl Statements {
                     self.check_cursors(engine)?;
                 }
                 let transaction = self.jdbc_transaction(execute.connection, execute.auto_commit, resources, engine)?;
-                let zone = self.jdbc_zone(execute.connection);
-                Box::new(execute.into_call(transaction, zone, &self.service.texts)?)
+                let options = Options {
+                    zone: self.jdbc_zone(execute.connection),
+                    user: self.user.clone(),
+                    transaction,
+                    ..Options::default()
+                };
+                Box::new(execute.into_call(options, &self.service.texts)?)
             }
         };
         let room = self.cursors_left(engine);
