@@ -1,7 +1,6 @@
 //! Binary tuples of every type: what is read is written again as the canonical form.
 #![no_main]
 
-use flint::store::column::{Column, Default};
 use flint::value::Value;
 use flint::wire::binary_tuple::{Tuple, decode, encode, is_canonical};
 use libfuzzer_sys::fuzz_target;
@@ -12,17 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(tuple) = Tuple::parse(bytes, count) else { return };
     for (i, ty) in (0..count).flat_map(|i| flint_fuzz::TYPES.iter().map(move |ty| (i, *ty))) {
         let Some(element) = tuple.element(i) else { continue };
-        let name = "c".into();
-        let column = Column {
-            id: 1,
-            name,
-            ty,
-            nullable: true,
-            default: Default::None,
-            key: None,
-            filler: None,
-            colocation: None,
-        };
+        let column = flint_fuzz::column(1, "c", ty, None);
         let Some(stored) = decode(element, ty).ok().and_then(|value| column.accept(value).ok()) else {
             assert!(!is_canonical(element, ty), "{ty} takes {element:02x?} unchecked");
             continue;

@@ -2,7 +2,6 @@
 #![no_main]
 
 use flint::door::igni::draft::codec;
-use flint::store::column::{Column, Default};
 use flint::value::Value;
 use flint::wire::binary_tuple::{decode, encode};
 use flint::wire::msgpack::Reader;
@@ -11,16 +10,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let Some((&ty, bytes)) = data.split_first() else { return };
     let ty = flint_fuzz::TYPES[usize::from(ty) % flint_fuzz::TYPES.len()];
-    let column = Column {
-        id: 1,
-        name: "c".into(),
-        ty,
-        nullable: true,
-        default: Default::None,
-        key: None,
-        filler: None,
-        colocation: None,
-    };
+    let column = flint_fuzz::column(1, "c", ty, None);
     let element = |value: &Value<'_>| {
         let mut out = Vec::new();
         encode(&mut out, value, ty);

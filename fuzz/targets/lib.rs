@@ -38,13 +38,9 @@ pub const TYPES: &[ColumnType] = &[
     ColumnType::Bitmask { bits: 12 },
 ];
 
-/// An engine in memory with tables 18 (key and text, live), 19 (every type) and 20 (a key of three columns).
-pub fn engine() -> Engine {
-    let rng = fastrand::Rng::with_seed(1);
-    let clock = Arc::new(ManualClock::default());
-    let mut engine = Engine::new(Database::new(), None, 64 << 20, Limits::default(), clock, rng);
-    let text = ColumnType::String { length: UNLIMITED };
-    let column = |id: i64, name: &str, ty, key: Option<u16>| Column {
+/// A column; outside the key it takes nulls.
+pub fn column(id: i64, name: &str, ty: ColumnType, key: Option<u16>) -> Column {
+    Column {
         id,
         name: name.into(),
         ty,
@@ -53,7 +49,15 @@ pub fn engine() -> Engine {
         filler: None,
         key,
         colocation: None,
-    };
+    }
+}
+
+/// An engine in memory with tables 18 (key and text, live), 19 (every type) and 20 (a key of three columns).
+pub fn engine() -> Engine {
+    let rng = fastrand::Rng::with_seed(1);
+    let clock = Arc::new(ManualClock::default());
+    let mut engine = Engine::new(Database::new(), None, 64 << 20, Limits::default(), clock, rng);
+    let text = ColumnType::String { length: UNLIMITED };
     let all = std::iter::once(column(1, "id", ColumnType::Int64, Some(0)));
     let all = all.chain((2..).zip(TYPES).map(|(id, ty)| column(id, &format!("c{id}"), *ty, None))).collect();
     let tables = [

@@ -179,10 +179,7 @@ fn bare_values(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
 fn json_object(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     open(parser)?;
     let mut members = Vec::new();
-    while parser.peek_token_ref().token != Token::RParen && !is_clause(parser) {
-        if !members.is_empty() {
-            parser.expect_token(&Token::Comma)?;
-        }
+    while another(parser, members.is_empty())? {
         let _ = parser.parse_keyword(Keyword::KEY);
         // A colon behind a value would else lead into it.
         members.push(parser.parse_subexpr(GenericDialect {}.prec_value(Precedence::Colon))?);
@@ -198,13 +195,19 @@ fn json_object(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
 fn json_array(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     open(parser)?;
     let mut items = Vec::new();
-    while parser.peek_token_ref().token != Token::RParen && !is_clause(parser) {
-        if !items.is_empty() {
-            parser.expect_token(&Token::Comma)?;
-        }
+    while another(parser, items.is_empty())? {
         items.push(json_value(parser)?);
     }
     json_call(JSON_ARRAY, ABSENT_ON_NULL, items, parser)
+}
+
+/// Whether one more follows, up to which a comma is read unless it is the first.
+fn another(parser: &mut Parser<'_>, first: bool) -> Result<bool, ParserError> {
+    let another = parser.peek_token_ref().token != Token::RParen && !is_clause(parser);
+    if another && !first {
+        parser.expect_token(&Token::Comma)?;
+    }
+    Ok(another)
 }
 
 fn open(parser: &mut Parser<'_>) -> Result<(), ParserError> {

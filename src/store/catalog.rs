@@ -405,6 +405,20 @@ pub(crate) mod tests {
         }
     }
 
+    /// Creates table 18, `t`.
+    pub(crate) fn create_t(columns: Vec<Column>) -> Change {
+        Change::CreateTable(Box::new(NewTable {
+            id: 18,
+            uuid: 1,
+            schema_name: PUBLIC.into(),
+            name: "t".into(),
+            draft_name: "t".into(),
+            live: false,
+            options: TableOptions::default(),
+            columns,
+        }))
+    }
+
     fn table(catalog: &Catalog, name: &str) -> Change {
         let columns = vec![column(1, "id", ColumnType::Int64, Some(0)), column(2, "v", ColumnType::Int8, None)];
         let (schema, object) = split_draft_name(name);

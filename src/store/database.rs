@@ -348,22 +348,12 @@ fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::tests::column;
-    use super::super::catalog::{NewTable, PUBLIC, TableOptions};
+    use super::super::catalog::tests::{column, create_t};
     use super::*;
     use crate::value::ColumnType;
 
     fn create() -> Change {
-        Change::CreateTable(Box::new(NewTable {
-            id: 18,
-            uuid: 1,
-            schema_name: PUBLIC.into(),
-            name: "t".into(),
-            draft_name: "t".into(),
-            live: false,
-            options: TableOptions::default(),
-            columns: vec![column(1, "id", ColumnType::Int8, Some(0))],
-        }))
+        create_t(vec![column(1, "id", ColumnType::Int8, Some(0))])
     }
 
     #[test]

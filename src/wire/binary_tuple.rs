@@ -61,12 +61,7 @@ impl<'a> Tuple<'a> {
     /// Reads the header of bytes that were checked before, as those of a stored row.
     pub fn trusted(bytes: &'a [u8], count: usize) -> Option<Self> {
         let (&header, rest) = bytes.split_first()?;
-        let entry = match header {
-            0 => 1,
-            1 => 2,
-            2 => 4,
-            _ => return None,
-        };
+        let entry = entry_bytes(header)?;
         let (offsets, values) = rest.split_at_checked(count.checked_mul(entry)?)?;
         Some(Self { offsets, values, entry })
     }
@@ -88,13 +83,30 @@ impl<'a> Tuple<'a> {
     }
 
     fn end(&self, index: usize) -> Option<usize> {
-        let at = index * self.entry;
-        match (self.entry, self.offsets.get(at..at + self.entry)?) {
-            (1, &[a]) => Some(usize::from(a)),
-            (2, &[a, b]) => Some(usize::from(u16::from_le_bytes([a, b]))),
-            (4, &[a, b, c, d]) => usize::try_from(u32::from_le_bytes([a, b, c, d])).ok(),
-            _ => None,
-        }
+        end_at(self.offsets, self.entry, index)
+    }
+}
+
+/// The size of an offset entry that a header tells.
+#[inline]
+pub(super) fn entry_bytes(header: u8) -> Option<usize> {
+    match header {
+        0 => Some(1),
+        1 => Some(2),
+        2 => Some(4),
+        _ => None,
+    }
+}
+
+/// Where an element ends, from the start of the values.
+#[inline]
+pub(super) fn end_at(offsets: &[u8], entry: usize, index: usize) -> Option<usize> {
+    let at = index * entry;
+    match (entry, offsets.get(at..at + entry)?) {
+        (1, &[a]) => Some(usize::from(a)),
+        (2, &[a, b]) => Some(usize::from(u16::from_le_bytes([a, b]))),
+        (4, &[a, b, c, d]) => usize::try_from(u32::from_le_bytes([a, b, c, d])).ok(),
+        _ => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! One element of a tuple that was checked before: what a scan, which wants the same few columns of very many rows, reads
 //! instead of a [`Tuple`](super::binary_tuple::Tuple).
 
+use super::binary_tuple::{end_at, entry_bytes};
+
 /// An element of a tuple that was checked before, with the bytes that lie before it.
 #[derive(Debug, Clone, Copy)]
 pub struct Element<'a> {
@@ -13,21 +15,10 @@ impl<'a> Element<'a> {
     /// Element `index` of the tuple of `count` elements that begins at byte `from`; `None` if there is none.
     #[inline]
     pub fn of(bytes: &'a [u8], from: usize, count: usize, index: usize) -> Option<Self> {
-        let entry = match bytes.get(from)? {
-            0 => 1,
-            1 => 2,
-            2 => 4,
-            _ => return None,
-        };
+        let entry = entry_bytes(*bytes.get(from)?)?;
         let offsets = bytes.get(from + 1..)?;
-        let end = |i: usize| match (entry, offsets.get(i * entry..(i + 1) * entry)?) {
-            (1, &[a]) => Some(usize::from(a)),
-            (2, &[a, b]) => Some(usize::from(u16::from_le_bytes([a, b]))),
-            (4, &[a, b, c, d]) => usize::try_from(u32::from_le_bytes([a, b, c, d])).ok(),
-            _ => None,
-        };
-        let start = if index == 0 { 0 } else { end(index - 1)? };
-        let end = end(index)?;
+        let start = if index == 0 { 0 } else { end_at(offsets, entry, index - 1)? };
+        let end = end_at(offsets, entry, index)?;
         let values = (from + 1).saturating_add(count.saturating_mul(entry));
         Some(Self { up_to: bytes.get(..values.saturating_add(end))?, width: end.checked_sub(start)? })
     }

@@ -326,8 +326,8 @@ impl Drop for Charge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::catalog::tests::column;
-    use crate::store::catalog::{Catalog, Change, NewTable, PUBLIC, TableOptions};
+    use crate::store::catalog::Catalog;
+    use crate::store::catalog::tests::{column, create_t};
     use crate::store::objects::{Index, Order};
     use crate::value::{ColumnType, Value};
     use crate::wire::binary_tuple::Builder;
@@ -337,17 +337,8 @@ mod tests {
 
     fn table() -> Arc<Table> {
         let mut catalog = Catalog::new();
-        let new = NewTable {
-            id: 18,
-            uuid: 1,
-            schema_name: PUBLIC.into(),
-            name: "t".into(),
-            draft_name: "t".into(),
-            live: false,
-            options: TableOptions::default(),
-            columns: vec![column(1, "id", ColumnType::Int32, Some(0)), column(2, "v", ColumnType::Int32, None)],
-        };
-        catalog.apply(&Change::CreateTable(Box::new(new))).unwrap();
+        let columns = vec![column(1, "id", ColumnType::Int32, Some(0)), column(2, "v", ColumnType::Int32, None)];
+        catalog.apply(&create_t(columns)).unwrap();
         Arc::clone(catalog.table(18).unwrap())
     }
 
