@@ -81,7 +81,10 @@ pub const READ_BYTES_MAX: usize = 1 << 20;
 pub const ACTIVITY_ROWS_MAX: usize = 10_000;
 /// How long a query engine keeps an index that no query has used.
 pub const SQL_INDEX_IDLE: Duration = Duration::from_secs(300);
-/// Bytes that all running SQL statements may take together unless told otherwise; indexes may take as much again.
+/// How long a query engine keeps a column, or the columns of a table, that no query has read.
+pub const SQL_COLUMNS_IDLE: Duration = Duration::from_secs(60);
+/// Bytes that all running SQL statements may take together unless told otherwise; indexes and kept columns may take as
+/// much again.
 pub const SQL_MEMORY: usize = 256 << 20;
 
 /// What a server is started with.

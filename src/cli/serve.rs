@@ -75,7 +75,7 @@ pub(super) struct Args {
     #[arg(long, env = "FLINT_MAX_MEMORY", value_name = "BYTES", value_parser = bytes)]
     max_memory: Option<u64>,
 
-    /// Bytes that all running SQL statements may take together, beside the rows (default 256MiB); indexes may take as much again
+    /// Bytes that all running SQL statements may take together, beside the rows (default 256MiB); indexes and kept columns may take as much again
     #[arg(long, env = "FLINT_SQL_MEMORY", value_name = "BYTES", value_parser = bytes)]
     sql_memory: Option<u64>,
 

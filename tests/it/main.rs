@@ -51,8 +51,12 @@ mod sql;
 #[cfg(feature = "sql")]
 mod sql_bad_input;
 #[cfg(feature = "sql")]
+mod sql_columns;
+#[cfg(feature = "sql")]
 mod sql_index;
 mod sql_keyed;
+#[cfg(feature = "sql")]
+mod sql_session;
 #[cfg(feature = "sql")]
 mod sql_views;
 mod sql_waits;

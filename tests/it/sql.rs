@@ -1,5 +1,6 @@
 //! SQL over the wire: queries, changes, transactions, cursors, errors. Needs feature `sql`.
 
+use crate::sql_session::shown;
 use flint::TestServer;
 use flint::client::ga::{Argument, Client, Options, SqlOptions, TxOptions};
 use flint::value::{ColumnType, Value};
@@ -37,13 +38,6 @@ impl Session {
             Ok(rows) => panic!("{text}: {rows:?}"),
             Err(error) => error.to_string(),
         }
-    }
-}
-
-fn shown(value: &Value<'_>) -> String {
-    match value {
-        Value::Str(s) => s.to_string(),
-        other => other.to_string(),
     }
 }
 

@@ -4,11 +4,13 @@
 //! and has parameters still open. Running one fills the parameters in and makes the physical plan over a snapshot.
 
 use super::constants::{NOBODY, name_user};
-use super::index::Usable;
+use super::derived::Usable;
+use super::derived::room::Room;
 use super::index::cache::Indexes;
 use super::index::rule::ReadInOrder;
 use super::planner::{Ignite, Outer};
 use super::scan::{BATCH_ROWS, Provider, Snapshot};
+use super::segment::cache::Segments;
 use super::stop::{Stop, stoppable};
 use super::types;
 use super::views::View;
@@ -46,6 +48,8 @@ pub struct Planner {
     planners: Vec<Arc<dyn ExprPlanner>>,
     /// The indexes that statements have made.
     pub indexes: Arc<Indexes>,
+    /// The columns that statements have read of large tables.
+    pub segments: Arc<Segments>,
 }
 
 /// A plan with open parameters, good for as long as the catalog it was made for.
@@ -59,7 +63,7 @@ pub struct Plan {
 }
 
 impl Planner {
-    /// A planner whose statements take `memory` bytes at most, all together; so do indexes.
+    /// A planner whose statements take `memory` bytes at most, all together; so does what is derived for them.
     pub fn new(memory: usize) -> Result<Self> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         // Only scans are made parallel, where what is above them gains from it: most statements are small, and the loop
@@ -97,7 +101,8 @@ impl Planner {
         // Planners are asked in turn; ours has the first word.
         let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![ignite];
         planners.extend(base.expr_planners().iter().cloned());
-        Ok(Self { base, planners, indexes: Indexes::new(memory) })
+        let room = Room::new(memory);
+        Ok(Self { base, planners, indexes: Indexes::new(&room), segments: Segments::new(&room) })
     }
 
     /// Plans a query over the tables of `catalog`.
@@ -176,7 +181,7 @@ impl Planner {
         let mut state = self.session(snapshot, zone);
         let rows = ConfigNonZeroUsize::try_new(batch_rows).map_err(|e| error::running(&e))?;
         state.config_mut().options_mut().execution.batch_size = rows;
-        let usable = Usable::new(&self.indexes);
+        let usable = Usable::new(&self.indexes, &self.segments);
         state.config_mut().set_extension(Arc::clone(&usable));
         let mut physical = self.physical(plan, &state, arguments).await?;
         while !usable.make(&physical).await.map_err(|e| error::running(&e))? {
@@ -189,7 +194,7 @@ impl Planner {
     /// The text of a plan.
     pub async fn explain(&self, plan: &Plan, snapshot: Arc<Snapshot>, arguments: &[Argument]) -> Result<String> {
         let mut state = self.session(snapshot, None);
-        state.config_mut().set_extension(Usable::new(&self.indexes));
+        state.config_mut().set_extension(Usable::new(&self.indexes, &self.segments));
         let physical = self.physical(plan, &state, arguments).await?;
         Ok(displayable(physical.as_ref()).indent(false).to_string())
     }

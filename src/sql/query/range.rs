@@ -52,6 +52,21 @@ impl Span {
         Self { start: self.start.clone(), end: Some(key.clone()) }
     }
 
+    /// What is left of the span from `key` on.
+    pub fn from(&self, key: &Key) -> Self {
+        Self { start: Bound::Included(key.clone()), end: self.end.clone() }
+    }
+
+    /// From the start of this span to the end of another.
+    pub fn to_end_of(&self, other: &Self) -> Self {
+        Self { start: self.start.clone(), end: other.end.clone() }
+    }
+
+    /// Whether the span ends before `key`.
+    pub fn is_before(&self, key: &Key) -> bool {
+        self.end.as_ref().is_some_and(|end| end <= key)
+    }
+
     /// Everything that starts with `prefix`.
     fn of_prefix(prefix: &[u8]) -> Self {
         Self { start: Bound::Included(Key::from_slice(prefix)), end: successor(prefix) }

@@ -10,7 +10,6 @@ use super::arrays::ColumnBuilder;
 use super::index::cache::Ordered;
 use super::range::Span;
 use super::scan::external;
-use crate::config::SQL_BATCH_BYTES_MAX;
 use crate::error::Result;
 use crate::store::catalog::Table;
 use crate::store::database::Rows;
@@ -40,6 +39,8 @@ pub struct Reader {
     pub left: usize,
     /// Rows of a batch.
     pub batch_rows: usize,
+    /// Bytes of the rows of a batch, give or take a row.
+    pub batch_bytes: usize,
 }
 
 impl Reader {
@@ -52,12 +53,12 @@ impl Reader {
         let mut builders = self.columns.builders(wanted);
         let mut chunk = Vec::with_capacity(CHUNK_ROWS);
         let (mut count, mut bytes) = (0, 0);
-        while count < wanted && bytes < SQL_BATCH_BYTES_MAX {
+        while count < wanted && bytes < self.batch_bytes {
             let Some(span) = self.spans.pop() else { break };
             let mut last = None;
             let mut range = self.rows.range(span.bounds());
             while let Some((key, row)) = if self.backward { range.next_back() } else { range.next() } {
-                if count == wanted || bytes >= SQL_BATCH_BYTES_MAX {
+                if count == wanted || bytes >= self.batch_bytes {
                     break;
                 }
                 bytes += row.bytes().len();
@@ -69,7 +70,7 @@ impl Reader {
                     chunk.clear();
                 }
             }
-            if (count == wanted || bytes >= SQL_BATCH_BYTES_MAX)
+            if (count == wanted || bytes >= self.batch_bytes)
                 && let Some(last) = last
             {
                 self.spans.push(if self.backward { span.before(last) } else { span.after(last) });

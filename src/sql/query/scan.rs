@@ -6,13 +6,17 @@
 //! range of the map. All of a large table is read in parts by as many threads as there are cores, where what is above
 //! gains from it.
 
+use super::derived::Usable;
+use super::index::Sorting;
 use super::index::cache::{Ordered, Want};
 use super::index::order::Sorted;
 use super::index::way::Way;
-use super::index::{Sorting, Usable};
 use super::range::{KeyRange, Span};
 use super::reader::{Columns, Reader};
+use super::segment::reader::SegmentReader;
+use super::segment::{self, Segmented};
 use super::types;
+use crate::config::SQL_BATCH_BYTES_MAX;
 use crate::error::Error;
 use crate::sql::Job;
 use crate::sql::activity::Activity;
@@ -161,6 +165,9 @@ struct Source {
     ways: Vec<Way>,
 }
 
+/// Where something goes that is made once the plan is.
+type Made<T> = Arc<OnceLock<Arc<T>>>;
+
 /// A scan of a table's rows in an order of them.
 #[derive(Debug)]
 pub struct Scan {
@@ -171,7 +178,9 @@ pub struct Scan {
     sorting: Option<Arc<Sorting>>,
     range: KeyRange,
     /// The rows in the order of the index, once it is made.
-    ordered: Arc<OnceLock<Arc<Ordered>>>,
+    ordered: Made<Ordered>,
+    /// The rows in segments, if they are read like that.
+    segmented: Made<Segmented>,
     limit: Option<usize>,
     /// The parts of the key order that are read at the same time; none is one, the range.
     parts: Vec<Span>,
@@ -193,8 +202,8 @@ impl Scan {
             Boundedness::Bounded,
         ));
         let (sorting, range) = (taken.sorting.clone(), taken.range.clone());
-        let ordered = Arc::default();
-        Ok(Self { source, way, backward, sorting, range, ordered, limit, parts: Vec::new(), properties })
+        let (ordered, segmented, parts) = (Arc::default(), Arc::default(), Vec::new());
+        Ok(Self { source, way, backward, sorting, range, ordered, segmented, limit, parts, properties })
     }
 
     /// The scans of the same rows that have another order.
@@ -205,10 +214,18 @@ impl Scan {
     }
 
     /// The index that the scan needs, and where it is put.
-    pub fn want(&self) -> Option<(Want, Arc<OnceLock<Arc<Ordered>>>)> {
+    pub fn index(&self) -> Option<(Want, Made<Ordered>)> {
         let sorting = Arc::clone(self.sorting.as_ref()?);
         let (table, rows) = (Arc::clone(&self.source.table), self.source.rows.clone());
         Some((Want { table, sorting, rows, newest: self.source.newest }, Arc::clone(&self.ordered)))
+    }
+
+    /// The segments that the scan reads, and where they are put. What reads all of a large table in parts
+    /// does, from the start of each.
+    pub fn segments(&self) -> Option<(segment::cache::Want, Made<Segmented>)> {
+        let Source { table, rows, newest, .. } = &*self.source;
+        let want = segment::cache::Want { table: Arc::clone(table), rows: rows.clone(), newest: *newest };
+        (!self.parts.is_empty() && !self.backward).then(|| (want, Arc::clone(&self.segmented)))
     }
 
     /// The same scan in parts, or of fewer rows.
@@ -221,6 +238,7 @@ impl Scan {
             sorting: self.sorting.clone(),
             range: self.range.clone(),
             ordered: Arc::clone(&self.ordered),
+            segmented: Arc::clone(&self.segmented),
             limit,
             parts,
             properties: Arc::new(PlanProperties::clone(&self.properties).with_partitioning(partitions)),
@@ -312,19 +330,32 @@ impl ExecutionPlan for Scan {
             (Some(_), Some(ordered)) => ordered.rows.clone(),
             (Some(_), None) => return Err(DataFusionError::Internal("an index that was not made".into())),
         };
+        let (table, projection) = (Arc::clone(&self.source.table), self.source.projection.clone());
+        let batch_rows = context.session_config().batch_size();
+        if let Some(segmented) = self.segmented.get() {
+            let segments = segmented.part(part, self.parts.len());
+            let described = Arc::clone(&schema);
+            let segmented = Arc::clone(segmented);
+            let reader = SegmentReader::new(table, rows, segmented, segments, projection, described, batch_rows);
+            let batches = stream::unfold(reader, |mut reader| async move {
+                let batch = reader.next_batch().transpose()?;
+                Some((batch, reader))
+            });
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)));
+        }
         let mut spans = self.parts.get(part).map_or_else(|| self.range.spans(), |span| vec![span.clone()]);
         if self.backward {
             spans.reverse();
         }
-        let table = Arc::clone(&self.source.table);
         let reader = Reader {
-            columns: Columns::new(table, self.source.projection.clone(), Arc::clone(&schema)),
+            columns: Columns::new(table, projection, Arc::clone(&schema)),
             rows,
             index: ordered,
             spans,
             backward: self.backward,
             left: self.limit.unwrap_or(usize::MAX),
-            batch_rows: context.session_config().batch_size(),
+            batch_rows,
+            batch_bytes: SQL_BATCH_BYTES_MAX,
         };
         let batches = stream::unfold(reader, |mut reader| async move {
             let batch = reader.next_batch().transpose()?;

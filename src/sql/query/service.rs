@@ -12,8 +12,10 @@ use super::plan::{Plan, Planner};
 use super::registry::{Registered, Registry};
 use super::rows::Pages;
 use super::scan::Snapshot;
+use super::segment::cache::Segments;
 use super::stop::Stop;
 use super::zone::Zone;
+use crate::config::{SQL_COLUMNS_IDLE, SQL_INDEX_IDLE};
 use crate::error::{Error, Kind, Result};
 use crate::sql::activity::{QueryId, RunningQuery};
 use crate::sql::prepared::Texts;
@@ -137,7 +139,8 @@ impl Service {
             .map_err(failed)?;
         let registry = Arc::<Registry>::default();
         let (planner, plans) = (Planner::new(self.memory)?, Mutex::default());
-        runtime.spawn(Indexes::keep_tidy(Arc::downgrade(&planner.indexes)));
+        runtime.spawn(Indexes::keep_tidy(Arc::downgrade(&planner.indexes), SQL_INDEX_IDLE));
+        runtime.spawn(Segments::keep_tidy(Arc::downgrade(&planner.segments), SQL_COLUMNS_IDLE));
         let shared = Arc::new(Shared { planner, plans, waiting: AtomicUsize::new(0) });
         Ok(Inner { runtime: Some(runtime), shared, registry })
     }

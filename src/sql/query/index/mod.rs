@@ -1,10 +1,7 @@
 //! Secondary indexes, as what queries derive from the rows.
 //!
-//! An index is nothing that is kept: no write, log or checkpoint knows of one. A table at one commit is a persistent map,
-//! and so is its index, from the bytes of [`order`] to the rows; it is made on the threads of queries when the first of
-//! them wants it. The next query brings it from the map that it was made for to its own by the differences of the two,
-//! which share all nodes that were not written in between: a hundred writes are a hundred steps, whichever of the two is
-//! older. [`cache`] holds the indexes that the newest commits have, in bounded memory.
+//! An index is a persistent map, from the bytes of [`order`] to the rows, which is derived from that of the key (see
+//! [`super::derived`]).
 //!
 //! ```text
 //! Provider::scan ─► ways (by the key, by an index) that the filters narrow most ─► rule (one of them that has the order)
@@ -16,10 +13,7 @@
 pub mod cache;
 pub mod order;
 pub mod rule;
-mod usable;
 pub mod way;
-
-pub use usable::Usable;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::catalog::Table;

@@ -1,0 +1,143 @@
+//! Columns that queries keep: what reads all of a large table has the rows of its own commit. Needs feature `sql`.
+
+use crate::sql_session::Session;
+use flint::client::ga::{SqlOptions, TxOptions};
+use flint::value::Value;
+use std::collections::BTreeMap;
+
+/// Rows from which on a table is read in parts, and some more.
+const ROWS: i64 = 52_000;
+
+/// A table and what is in it.
+struct Model {
+    session: Session,
+    rows: BTreeMap<i64, Option<i64>>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let mut session = Session::new("CREATE TABLE T (ID BIGINT PRIMARY KEY, V INT, W VARCHAR)");
+        session.change(&format!(
+            "INSERT INTO T SELECT X, CAST(X % 100 AS INT), 'w' || CAST(X % 10 AS VARCHAR) FROM TABLE(SYSTEM_RANGE(1, {ROWS}))"
+        ));
+        Self { session, rows: (1..=ROWS).map(|id| (id, Some(id % 100))).collect() }
+    }
+
+    fn change(&mut self, rng: &mut fastrand::Rng) {
+        let from = rng.i64(1..ROWS);
+        let to = from + rng.i64(0..300);
+        match rng.usize(..4) {
+            0 => {
+                self.session.change(&format!("DELETE FROM T WHERE ID BETWEEN {from} AND {to}"));
+                self.rows.retain(|id, _| !(from..=to).contains(id));
+            }
+            1 => {
+                self.session.change(&format!("UPDATE T SET V = V + 1000 WHERE ID BETWEEN {from} AND {to}"));
+                self.rows.range_mut(from..=to).for_each(|(_, v)| *v = v.map(|v| v + 1000));
+            }
+            2 => {
+                self.session.change(&format!("UPDATE T SET V = NULL WHERE V = {}", from % 100));
+                self.rows.values_mut().filter(|v| **v == Some(from % 100)).for_each(|v| *v = None);
+            }
+            _ => {
+                let (from, to) = (from + 2 * ROWS, to + 2 * ROWS);
+                self.session.change(&format!("DELETE FROM T WHERE ID BETWEEN {from} AND {to}"));
+                let range = format!("TABLE(SYSTEM_RANGE({from}, {to}))");
+                self.session.change(&format!("INSERT INTO T SELECT X, 7, 'w7' FROM {range}"));
+                self.rows.extend((from..=to).map(|id| (id, Some(7))));
+            }
+        }
+    }
+
+    fn check(&mut self, seed: u64) {
+        let values = || self.rows.values().flatten();
+        let all = format!(
+            "{} {} {} {}",
+            self.rows.len(),
+            values().count(),
+            values().sum::<i64>(),
+            self.rows.keys().sum::<i64>()
+        );
+        let some = values().filter(|v| **v >= 1000).count();
+        let mut groups = BTreeMap::<Option<i64>, usize>::new();
+        self.rows.values().for_each(|v| *groups.entry(v.map(|v| v % 3)).or_default() += 1);
+        let groups: Vec<_> = [Some(0), Some(1), Some(2), None]
+            .iter()
+            .filter_map(|g| Some(format!("{} {}", g.map_or("null".to_owned(), |g| g.to_string()), groups.get(g)?)))
+            .collect();
+        for (text, expected) in [
+            ("SELECT COUNT(*), COUNT(V), SUM(V), SUM(ID) FROM T", all),
+            ("SELECT COUNT(*) FROM T WHERE V >= 1000", some.to_string()),
+            ("SELECT V % 3 AS G, COUNT(*) FROM T GROUP BY V % 3 ORDER BY G", groups.join(", ")),
+        ] {
+            assert_eq!(self.session.query(text), expected, "FLINT_SEED={seed} {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_follows_writes() {
+    let seed = std::env::var("FLINT_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut model = Model::new();
+    let plan = model.session.plan("SELECT SUM(V) FROM T");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(cores == 1 || plan.contains("parts="), "{plan}");
+    model.check(seed);
+    for _ in 0..6 {
+        (0..3).for_each(|_| model.change(&mut rng));
+        model.check(seed);
+    }
+    // Nearly all of it.
+    model.session.change("UPDATE T SET V = 5");
+    model.rows.values_mut().for_each(|v| *v = Some(5));
+    model.check(seed);
+    model.session.change("DELETE FROM T WHERE ID > 40");
+    model.rows.retain(|id, _| *id <= 40);
+    model.check(seed);
+}
+
+#[test]
+fn transactions_and_snapshots_have_rows_of_their_own() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut model = Model::new();
+    model.check(1);
+    let before = model.session.client.begin(TxOptions { read_only: true, ..TxOptions::default() }).unwrap();
+    let tx = model.session.client.begin(TxOptions::default()).unwrap();
+    let (outside, inside) = (SqlOptions::default(), SqlOptions { tx: Some(tx), ..SqlOptions::default() });
+    let committed = model.rows.clone();
+    model.session.options = inside;
+    for _ in 0..3 {
+        model.change(&mut rng);
+        model.check(1);
+    }
+    let own = std::mem::replace(&mut model.rows, committed.clone());
+    model.session.options = outside.clone();
+    model.check(1);
+    model.session.client.commit(tx).unwrap();
+    model.rows = own;
+    model.check(1);
+    model.rows = committed;
+    model.session.options = SqlOptions { tx: Some(before), ..outside };
+    model.check(1);
+}
+
+#[test]
+fn what_is_kept_follows_the_schema() {
+    let mut s = Model::new().session;
+    let texts = ["SELECT SUM(V), MAX(W) FROM T", "SELECT COUNT(*) FROM T WHERE W = 'w3'"];
+    assert_eq!(texts.map(|text| s.query(text)), ["2574000 w9", "5200"]);
+    s.change("ALTER TABLE T ADD COLUMN N INT DEFAULT 3");
+    s.change("INSERT INTO T VALUES (0, 1, 'x', 40)");
+    assert_eq!(s.query("SELECT SUM(N), SUM(V) FROM T"), "156040 2574001");
+    s.change("ALTER TABLE T ALTER COLUMN V SET DATA TYPE BIGINT");
+    s.change("UPDATE T SET V = 3000000000 WHERE ID = 0");
+    assert_eq!(s.query("SELECT SUM(V), MAX(W) FROM T"), "3002574000 x");
+    // Another column in the same place.
+    s.change("ALTER TABLE T DROP COLUMN V");
+    s.change("ALTER TABLE T ADD COLUMN V VARCHAR DEFAULT 'v'");
+    assert_eq!(s.query("SELECT MIN(V), SUM(N) FROM T"), "v 156040");
+    s.change("DROP TABLE T");
+    s.change("CREATE TABLE T (ID BIGINT PRIMARY KEY, V INT, W VARCHAR)");
+    assert_eq!(s.rows_of("SELECT SUM(V) FROM T", &[]), [[Value::Null]]);
+}
