@@ -20,6 +20,8 @@ pub const HANDSHAKE_EXTENSIONS_MAX: usize = 64;
 pub const COLUMNS_MAX: usize = 1024;
 /// Bytes of a table's or column's name.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Passwords that wait to be checked against their hashes.
+pub const PASSWORD_CHECKS_MAX: usize = 1024;
 /// Schemas, zones and indexes of a store, all together.
 pub const CATALOG_OBJECTS_MAX: usize = 100_000;
 /// Rows of one batch operation.

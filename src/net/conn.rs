@@ -135,7 +135,7 @@ impl<T: Transport> Conn<T> {
     /// Whether a turn now would do something that no event announces again.
     pub(crate) fn has_work(&self, turn: &Turn<'_>) -> bool {
         match self.phase {
-            Phase::Open => !self.over_output_limit(turn) && (self.pending || (self.readable && !self.stopping)),
+            Phase::Open => !self.is_behind(turn) && (self.pending || (self.readable && !self.stopping)),
             Phase::Lingering => self.readable,
             Phase::Draining | Phase::Gone => false,
         }
@@ -309,8 +309,10 @@ impl<T: Transport> Conn<T> {
         }
     }
 
-    fn over_output_limit(&self, turn: &Turn<'_>) -> bool {
+    /// Whether what came has to be done with before more is looked at: a handshake, or too many answers and requests.
+    fn is_behind(&self, turn: &Turn<'_>) -> bool {
+        let greets = !self.session.established() && !self.parked.is_empty();
         let max = if turn.crowded { config::CROWDED_BYTES } else { turn.limits.output_bytes };
-        self.output.len() + self.parked_bytes > max
+        greets || self.output.len() + self.parked_bytes > max
     }
 }

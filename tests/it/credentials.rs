@@ -79,8 +79,8 @@ fn without_users_credentials_are_passed_over() {
     assert_eq!(code(server.addr(), &[("compute-executor-id", "x")]), Some(196_610));
 }
 
-#[test]
-fn a_users_file_is_read_at_the_start() {
+/// A server with the users ann, whose password is one, and bob.
+fn with_users_file() -> (tempfile::TempDir, flint::server::Running) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users");
     flint::auth::add_user(&path, "ann", "one").unwrap();
@@ -90,11 +90,60 @@ fn a_users_file_is_read_at_the_start() {
         authentication: Authentication::File(path),
         ..flint::config::Config::default()
     };
-    let server = flint::server::Server::new(&config).unwrap().start().unwrap();
+    (dir, flint::server::Server::new(&config).unwrap().start().unwrap())
+}
+
+fn basic<'a>(name: &'a str, password: &'a str) -> [(&'static str, &'a str); 3] {
+    [("authn-type", "basic"), ("authn-identity", name), ("authn-secret", password)]
+}
+
+#[test]
+fn a_users_file_is_read_at_the_start() {
+    let (_dir, server) = with_users_file();
     let addr = server.addresses()[0];
-    let with =
-        |name, password| code(addr, &[("authn-type", "basic"), ("authn-identity", name), ("authn-secret", password)]);
+    let with = |name, password| code(addr, &basic(name, password));
     assert_eq!((with("ann", "one"), with("bob", "two"), with("bob", "two")), (None, None, None));
     assert_eq!((with("ann", "two"), with("eve", "one")), (INVALID, INVALID));
+    server.stop().unwrap();
+}
+
+#[test]
+fn who_waits_for_a_password_check_keeps_the_order_and_nobody_else() {
+    let (_dir, server) = with_users_file();
+    let addr = server.addresses()[0];
+    let framed = |payload: &[u8]| [&(payload.len() as u32).to_be_bytes(), payload].concat();
+    // Those that wait: some leave, one has sent a heartbeat already, one is a draft client that has another try.
+    let guesses: Vec<_> = (0..6)
+        .map(|_| {
+            let mut stream = TcpStream::connect(addr).unwrap();
+            stream.write_all(&[&b"IGNI"[..], &framed(&ga(&basic("ann", "guess")))].concat()).unwrap();
+            stream
+        })
+        .collect();
+    drop(guesses);
+    let mut eager = TcpStream::connect(addr).unwrap();
+    let heartbeat = framed(&[1, 7]);
+    eager.write_all(&[&b"IGNI"[..], &framed(&ga(&basic("ann", "one"))), &heartbeat, &heartbeat].concat()).unwrap();
+    let mut draft = TcpStream::connect(addr).unwrap();
+    let first = |password| {
+        let mut frame = vec![3, 0, 0, 2, 0xc4, 0, 0x83];
+        basic("bob", password).iter().for_each(|(key, value)| {
+            frame.put_str(key);
+            frame.put_str(value);
+        });
+        framed(&frame)
+    };
+    draft.write_all(&[&b"IGNI"[..], &first("one"), &first("two")].concat()).unwrap();
+    let answer = |stream: &mut TcpStream, magic: bool| {
+        let mut head = vec![0; if magic { 8 } else { 4 }];
+        stream.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap()) as usize];
+        stream.read_exact(&mut payload).unwrap();
+        payload
+    };
+    assert_eq!(answer(&mut eager, true)[..4], [3, 0, 0, 0xc0]);
+    assert_eq!([answer(&mut eager, false)[0], answer(&mut eager, false)[0]], [7, 7]);
+    assert_eq!(answer(&mut draft, true)[..4], [3, 0, 0, 2]);
+    assert_eq!(answer(&mut draft, true)[..4], [3, 0, 0, 0]);
     server.stop().unwrap();
 }

@@ -79,7 +79,7 @@ impl World {
             let _ = wake.lock().send(ticket);
         };
         let sql = Service::new(64 << 20, Arc::new(wake));
-        let services = Services { users: None, sql: Arc::new(sql) };
+        let services = Services { sql: Arc::new(sql), ..Services::default() };
         Self { engine, clock, clients: Vec::new(), services, woken }
     }
 
@@ -106,7 +106,8 @@ impl World {
         let mut out = Output::default();
         let request = Request::parse(hello).unwrap();
         let address = ([127, 0, 0, 1], 10800).into();
-        let ga = Ga::greet(&mut self.engine, ConnId(connection), address, &self.services, &request, &mut out).unwrap();
+        let sql = Arc::clone(&self.services.sql);
+        let ga = Ga::greet(&mut self.engine, ConnId(connection), address, None, sql, &request, &mut out);
         let len = out.len();
         out.sent(len);
         self.clients.push(Client { ga, connection, out, parked: Vec::new(), next_request: 1, replies: Vec::new() });

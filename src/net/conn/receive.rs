@@ -208,7 +208,7 @@ impl<T: Transport> Conn<T> {
 
     /// Whether the next frame may run: neither its answers nor the disk are too far behind.
     fn may_run(&self, turn: &Turn<'_>) -> bool {
-        !self.over_output_limit(turn) && !turn.engine.backlogged()
+        !self.is_behind(turn) && !turn.engine.backlogged()
     }
 
     fn frame_bytes_max(&self, turn: &Turn<'_>) -> usize {

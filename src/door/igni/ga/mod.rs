@@ -22,11 +22,10 @@ use self::opcode::Opcode;
 use self::sql::Statements;
 use self::transactions::Resources;
 use super::handshake::Request;
-use crate::auth::Users;
 use crate::config::NODE_NAME;
-use crate::door::igni::Services;
 use crate::door::{ConnId, Flow, Output};
 use crate::error::{Error, Kind, Result};
+use crate::sql::Service;
 use crate::store::engine::Engine;
 use crate::store::tx::Ticket;
 use crate::wire::msgpack::{Reader, Write};
@@ -62,23 +61,16 @@ enum Step {
 }
 
 impl Ga {
-    /// Answers the first frame of a connection, after the magic. `None`: it was refused, and is to be closed.
+    /// Accepts the first frame of a connection, after the magic.
     pub fn greet(
         engine: &mut Engine,
         connection: ConnId,
         address: SocketAddr,
-        services: &Services,
+        user: Option<Arc<str>>,
+        sql: Arc<Service>,
         request: &Request<'_>,
         out: &mut Output,
-    ) -> Option<Self> {
-        let user = match admit(services.users.as_deref(), request) {
-            Ok(user) => user,
-            Err(error) => {
-                log::info!("connection {connection:?} is refused: {error}");
-                Self::refuse(engine, &error, out);
-                return None;
-            }
-        };
+    ) -> Self {
         let identity = Identity {
             node_id: engine.node_id,
             node_name: NODE_NAME.into(),
@@ -89,8 +81,8 @@ impl Ga {
         out.frame(|bytes| handshake::accept(bytes, &identity, timestamp));
         let rng = engine.rng.fork();
         let featureless = request.features.is_empty();
-        let statements = Statements::new(user, Arc::clone(&services.sql));
-        Some(Self { connection, address, identity, featureless, resources: Resources::default(), statements, rng })
+        let statements = Statements::new(user, sql);
+        Self { connection, address, identity, featureless, resources: Resources::default(), statements, rng }
     }
 
     /// Refuses a first frame, after the magic; the connection is to be closed.
@@ -265,14 +257,15 @@ impl Step {
 /// The cluster's name, for people.
 const CLUSTER_NAME: &str = "flint";
 
-/// Who a client is that may use the connection, if clients have to say so.
-fn admit(users: Option<&Users>, request: &Request<'_>) -> Result<Option<Arc<str>>> {
-    if request.extension("compute-executor-id").is_some() {
-        return Err(Error::protocol("Compute executors are not supported: no jobs are run by this server"));
+/// Whether a client is one.
+///
+/// # Errors
+/// `Protocol` for a process that wants to run jobs.
+pub fn check_purpose(request: &Request<'_>) -> Result<()> {
+    match request.extension("compute-executor-id") {
+        None => Ok(()),
+        Some(_) => Err(Error::protocol("Compute executors are not supported: no jobs are run by this server")),
     }
-    let kind = request.extension("authn-type");
-    let (name, password) = (request.extension("authn-identity"), request.extension("authn-secret"));
-    users.map(|users| users.authenticate(kind, name, password)).transpose()
 }
 
 fn put_head(out: &mut Vec<u8>, request: i64, flags: i64, timestamp: i64) {

@@ -1,10 +1,12 @@
 //! Who may connect: names and passwords.
 //!
 //! One user's password may be given as it is, or a users file holds salted hashes, one `name:hash` a line (argon2id in
-//! its usual text form; `#` starts a comment). Checking a hash costs tens of milliseconds by design, and the event
-//! loop is where it is spent, so a password that was right once is remembered under a keyed digest for as long as the
+//! its usual text form; `#` starts a comment). Checking a hash costs tens of milliseconds by design, so it is done away from
+//! the event loop ([`checks`]), and a password that was right once is remembered under a keyed digest for as long as the
 //! process lives: a client's reconnects and its pool of connections cost nothing. Every check takes the same time
 //! whether the name exists or not, and compares without leaving early.
+
+pub mod checks;
 
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -73,41 +75,63 @@ impl Users {
 
     /// Whether `password` is that of the user `name`.
     pub fn check(&self, name: &str, password: &str) -> bool {
-        if password.len() > PASSWORD_BYTES_MAX {
-            return false;
+        if let Some(right) = self.known(name, password) {
+            return right;
         }
         let Some(secret) = self.secrets.get(name) else {
             let _same_time = self.decoy.matches(password);
             return false;
         };
-        if matches!(secret, Secret::Plain(_)) {
-            return secret.matches(password);
-        }
-        let digest = self.digest_keys.each_ref().map(|key| key.hash_one(password));
-        if self.proven.lock().get(name).is_some_and(|known| bool::from(known.ct_eq(&digest))) {
-            return true;
-        }
         let right = secret.matches(password);
         if right {
-            self.proven.lock().insert(name.to_owned(), digest);
+            self.proven.lock().insert(name.to_owned(), self.digest(password));
         }
         right
     }
 
-    /// Checks what a handshake brought along: `kind` of authentication, user and password.
+    /// The same, where that takes no hash.
+    fn known(&self, name: &str, password: &str) -> Option<bool> {
+        if password.len() > PASSWORD_BYTES_MAX {
+            return Some(false);
+        }
+        let secret = self.secrets.get(name);
+        match secret.unwrap_or(&self.decoy) {
+            secret_or_decoy @ Secret::Plain(_) => Some(secret_or_decoy.matches(password) & secret.is_some()),
+            Secret::Hash(_) => {
+                let digest = self.digest(password);
+                let proven = self.proven.lock().get(name).is_some_and(|known| bool::from(known.ct_eq(&digest)));
+                proven.then_some(true)
+            }
+        }
+    }
+
+    fn digest(&self, password: &str) -> [u64; 2] {
+        self.digest_keys.each_ref().map(|key| key.hash_one(password))
+    }
+
+    /// Checks what a handshake brought along: `kind` of authentication, user and password. None: whether the password is
+    /// right takes a hash, which [`Self::check`] makes.
     ///
     /// # Errors
     /// [`Kind::UnsupportedAuthentication`] for a kind other than `basic`, else [`Kind::InvalidCredentials`].
-    pub fn authenticate(&self, kind: Option<&str>, name: Option<&str>, password: Option<&str>) -> Result<Arc<str>> {
-        let name = name.unwrap_or_default();
+    pub fn authenticate(&self, kind: Option<&str>, name: &str, password: &str) -> Result<Option<Arc<str>>> {
         match kind {
             Some(kind) if !kind.eq_ignore_ascii_case("basic") => {
                 Err(Error::new(Kind::UnsupportedAuthentication, format!("Unsupported authentication type: {kind}")))
             }
-            Some(_) if self.check(name, password.unwrap_or_default()) => Ok(name.into()),
-            _ => Err(Error::new(Kind::InvalidCredentials, "Authentication failed")),
+            Some(_) => match self.known(name, password) {
+                Some(true) => Ok(Some(name.into())),
+                Some(false) => Err(refused()),
+                None => Ok(None),
+            },
+            None => Err(refused()),
         }
     }
+}
+
+/// What a client is told that is not let in.
+pub fn refused() -> Error {
+    Error::new(Kind::InvalidCredentials, "Authentication failed")
 }
 
 impl fmt::Debug for Users {
@@ -251,13 +275,15 @@ mod tests {
     #[test]
     fn handshakes_are_told_why() {
         let users = one();
-        let kind = |kind, name, password| users.authenticate(kind, name, password).map(drop).map_err(|e| e.kind);
-        assert_eq!(kind(Some("BASIC"), Some("admin"), Some("s3cret")), Ok(()));
-        assert_eq!(kind(Some("basic"), Some("admin"), Some("s3cret")), Ok(()));
-        assert_eq!(kind(Some("basic"), Some("admin"), Some("wrong")), Err(Kind::InvalidCredentials));
-        assert_eq!(kind(Some("basic"), None, None), Err(Kind::InvalidCredentials));
-        assert_eq!(kind(None, Some("admin"), Some("s3cret")), Err(Kind::InvalidCredentials));
-        assert_eq!(kind(Some("LDAP"), Some("admin"), Some("s3cret")), Err(Kind::UnsupportedAuthentication));
+        let kind = |kind, name, password| {
+            users.authenticate(kind, name, password).map(|name| drop(name.unwrap())).map_err(|e| e.kind)
+        };
+        assert_eq!(kind(Some("BASIC"), "admin", "s3cret"), Ok(()));
+        assert_eq!(kind(Some("basic"), "admin", "s3cret"), Ok(()));
+        assert_eq!(kind(Some("basic"), "admin", "wrong"), Err(Kind::InvalidCredentials));
+        assert_eq!(kind(Some("basic"), "", ""), Err(Kind::InvalidCredentials));
+        assert_eq!(kind(None, "admin", "s3cret"), Err(Kind::InvalidCredentials));
+        assert_eq!(kind(Some("LDAP"), "admin", "s3cret"), Err(Kind::UnsupportedAuthentication));
     }
 
     #[test]
@@ -272,7 +298,8 @@ mod tests {
         assert_eq!(text.matches("ann:").count(), 1);
         let users = Users::load(&Authentication::File(path.clone())).unwrap().unwrap();
         assert!(users.check("bob", "two") && users.check("ann", "three"));
-        assert!(users.check("bob", "two"), "from memory");
+        assert_eq!(users.known("bob", "two"), Some(true));
+        assert_eq!([users.known("bob", "one"), users.known("eve", "two")], [None, None]);
         assert!(!users.check("ann", "one") && !users.check("bob", "three") && !users.check("eve", ""));
 
         for bad in ["", "a:b", " a", "#a", "a\nb"] {
