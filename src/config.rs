@@ -22,6 +22,10 @@ pub const COLUMNS_MAX: usize = 1024;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Passwords that wait to be checked against their hashes.
 pub const PASSWORD_CHECKS_MAX: usize = 1024;
+/// Tables of a store.
+pub const TABLES_MAX: usize = 100_000;
+/// Schema versions that one table may have over its life.
+pub const TABLE_VERSIONS_MAX: i32 = 32_767;
 /// Schemas, zones and indexes of a store, all together.
 pub const CATALOG_OBJECTS_MAX: usize = 100_000;
 /// Rows of one batch operation.

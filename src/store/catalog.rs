@@ -7,6 +7,7 @@
 use super::column::Column;
 use super::objects::{self, Index, ObjectChange, Objects, Order};
 use super::schema::Schema;
+use crate::config::{TABLE_VERSIONS_MAX, TABLES_MAX};
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -288,6 +289,27 @@ impl Catalog {
         }
     }
 
+    /// Whether there is room for what a change adds.
+    ///
+    /// # Errors
+    /// `LimitExceeded`.
+    pub fn check_room(&self, change: &Change) -> Result<()> {
+        match change {
+            Change::CreateTable(_) if self.tables.len() >= TABLES_MAX => {
+                Err(Error::new(Kind::LimitExceeded, format!("There are {TABLES_MAX} tables, which is the limit")))
+            }
+            Change::AlterTable { id, .. } | Change::AlterColumns { id, .. } => match self.table(*id) {
+                Some(table) if table.version >= TABLE_VERSIONS_MAX => {
+                    let name = table.qualified_name();
+                    let message = format!("Table {name} has {TABLE_VERSIONS_MAX} schema versions, which is the limit");
+                    Err(Error::new(Kind::LimitExceeded, message))
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// The catalog as bytes for a checkpoint.
     pub fn encode(&self) -> Vec<u8> {
         let image = Image {
@@ -509,5 +531,24 @@ pub(crate) mod tests {
         let change = r#"{"CreateTable":{"id":18,"uuid":1,"schema_name":"PUBLIC","name":"T","draft_name":"T","live":false,
             "columns":[]}}"#;
         assert!(matches!(serde_json::from_str(change).unwrap(), Change::CreateTable(_)));
+    }
+
+    #[test]
+    fn tables_and_their_versions_have_limits() {
+        let mut catalog = Catalog::new();
+        let create = create_t(vec![column(1, "id", ColumnType::Int32, Some(0))]);
+        let alter = Change::AlterTable { id: 18, add: Vec::new(), drop: Vec::new() };
+        catalog.apply(&create).unwrap();
+        let mut table = Table::clone(catalog.table(18).unwrap());
+        for (version, fits) in [(TABLE_VERSIONS_MAX - 1, true), (TABLE_VERSIONS_MAX, false)] {
+            table.version = version;
+            catalog.tables.insert(18, Arc::new(table.clone()));
+            assert_eq!(catalog.check_room(&alter).is_ok(), fits);
+        }
+        catalog.tables = (1..TABLES_MAX as u32).map(|id| (id, Arc::new(table.clone()))).collect();
+        catalog.check_room(&create).unwrap();
+        catalog.tables.insert(0, Arc::new(table));
+        let error = catalog.check_room(&create).unwrap_err();
+        assert_eq!((error.kind, &*error.message), (Kind::LimitExceeded, "There are 100000 tables, which is the limit"));
     }
 }

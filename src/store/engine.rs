@@ -496,6 +496,7 @@ pub struct Commit<'e> {
 impl Commit<'_> {
     /// Changes the catalog.
     pub fn change(&mut self, change: &Change) -> Result<()> {
+        self.engine.db.catalog.check_room(change)?;
         let before = Box::new(self.engine.db.clone());
         self.engine.db.apply(change)?;
         self.undo.push(Undo::Value(before));

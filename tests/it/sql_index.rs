@@ -1,6 +1,6 @@
 //! Indexes as queries use them: plans, results, what they see. Needs feature `sql`.
 
-use crate::sql_session::{Session, shown};
+use crate::sql_session::{Session, seed, shown};
 use crate::support::Process;
 use flint::client::ga::{Argument, Client, SqlOptions, TxOptions};
 use flint::value::{ColumnType, Value};
@@ -207,7 +207,7 @@ fn random_rows_come_in_the_same_order_with_and_without() {
         "CREATE TABLE A (ID INT PRIMARY KEY, I SMALLINT, T VARCHAR, D DECIMAL(9, 2), F DOUBLE, U UUID, B BOOLEAN, \
          S TIMESTAMP(9), V VARBINARY, X DATE)",
     );
-    let seed = std::env::var("FLINT_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    let seed = seed();
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut orders = Vec::new();
     for n in 0..6 {

@@ -65,11 +65,12 @@ pub struct Plan {
 impl Planner {
     /// A planner whose statements take `memory` bytes at most, all together; so does what is derived for them.
     pub fn new(memory: usize) -> Result<Self> {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
+        // Two on one core too: what is read in parts is kept.
+        let parts = thread::available_parallelism().map_or(1, usize::from).max(2);
         // Only scans are made parallel, where what is above them gains from it: most statements are small, and the loop
         // wants a core too.
         let mut config = SessionConfig::new()
-            .with_target_partitions(threads)
+            .with_target_partitions(parts)
             .with_round_robin_repartition(false)
             .with_repartition_joins(false)
             .with_repartition_aggregations(false)

@@ -214,3 +214,58 @@ impl<W: Want> Kept for Slot<W> {
         unused.is_some()
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::store::catalog::tests::{column, create_t};
+    use crate::store::catalog::{Catalog, Table};
+    use crate::store::key::Key;
+    use crate::store::row::Row;
+    use crate::value::{ColumnType, Value};
+    use crate::wire::binary_tuple::Builder;
+
+    const TEXT: ColumnType = ColumnType::String { length: 65_536 };
+
+    /// Bytes that no test fills.
+    pub(in super::super) const PLENTY: usize = 64 << 20;
+
+    /// A table `id INT PRIMARY KEY, v INT, t VARCHAR`.
+    pub(in super::super) fn table() -> Arc<Table> {
+        let mut catalog = Catalog::new();
+        let columns = vec![
+            column(1, "id", ColumnType::Int32, Some(0)),
+            column(2, "v", ColumnType::Int32, None),
+            column(3, "t", TEXT, None),
+        ];
+        catalog.apply(&create_t(columns)).unwrap();
+        Arc::clone(catalog.table(18).unwrap())
+    }
+
+    /// Puts a row, with a text of so many bytes, or removes it.
+    pub(in super::super) fn set_text(rows: &mut Rows, id: u32, value: Option<Value<'_>>, text_bytes: usize) {
+        let row = value.map(|value| {
+            let mut tuple = Builder::new();
+            tuple.push(&Value::Int(id.into()), ColumnType::Int32);
+            match value {
+                Value::Null => tuple.push_null(),
+                value => tuple.push(&value, ColumnType::Int32),
+            }
+            tuple.push(&Value::Str(format!("{id:text_bytes$}").into()), TEXT);
+            Row::new(1, &tuple.build())
+        });
+        let mut key = Key::new();
+        crate::store::key::push(&mut key, &Value::Int(id.into()), ColumnType::Int32).unwrap();
+        rows.set(key, row);
+    }
+
+    /// Puts a row or removes it.
+    pub(in super::super) fn set(rows: &mut Rows, id: u32, value: Option<Value<'_>>) {
+        set_text(rows, id, value, 1);
+    }
+
+    /// What comes of some work.
+    pub(in super::super) fn wait<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    }
+}

@@ -136,37 +136,11 @@ fn cost(entry: &Key) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::catalog::Catalog;
-    use crate::store::catalog::tests::{column, create_t};
+    use crate::sql::query::derived::tests::{PLENTY, set, table, wait};
     use crate::store::clock::{Clock, SystemClock};
     use crate::store::objects::{Index, Order};
-    use crate::value::{ColumnType, Value};
-    use crate::wire::binary_tuple::Builder;
+    use crate::value::Value;
     use std::time::Duration;
-
-    const PLENTY: usize = 64 << 20;
-
-    fn table() -> Arc<Table> {
-        let mut catalog = Catalog::new();
-        let columns = vec![column(1, "id", ColumnType::Int32, Some(0)), column(2, "v", ColumnType::Int32, None)];
-        catalog.apply(&create_t(columns)).unwrap();
-        Arc::clone(catalog.table(18).unwrap())
-    }
-
-    fn set(rows: &mut Rows, id: u32, value: Option<Value<'_>>) {
-        let row = value.map(|value| {
-            let mut tuple = Builder::new();
-            tuple.push(&Value::Int(id.into()), ColumnType::Int32);
-            match value {
-                Value::Null => tuple.push_null(),
-                value => tuple.push(&value, ColumnType::Int32),
-            }
-            Row::new(1, &tuple.build())
-        });
-        let mut key = Key::new();
-        crate::store::key::push(&mut key, &Value::Int(id.into()), ColumnType::Int32).unwrap();
-        rows.set(key, row);
-    }
 
     fn many(count: u32) -> Rows {
         let mut rows = Rows::default();
@@ -184,10 +158,6 @@ mod tests {
 
     fn indexes_in(bytes: usize) -> Arc<Indexes> {
         Indexes::new(&Room::new(bytes))
-    }
-
-    fn wait<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
     }
 
     /// What the cache has for these rows, which must be what is made of nothing else.

@@ -131,36 +131,11 @@ impl Cut<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::catalog::Catalog;
-    use crate::store::catalog::tests::{column, create_t};
-    use crate::store::key::Key;
-    use crate::store::row::Row;
-    use crate::value::{ColumnType, Value};
-    use crate::wire::binary_tuple::Builder;
+    use crate::sql::query::derived::tests::{PLENTY, set, table, wait};
+    use crate::value::Value;
 
-    const PLENTY: usize = 64 << 20;
-
-    fn table() -> Arc<Table> {
-        let mut catalog = Catalog::new();
-        let columns = vec![column(1, "id", ColumnType::Int32, Some(0)), column(2, "v", ColumnType::Int32, None)];
-        catalog.apply(&create_t(columns)).unwrap();
-        Arc::clone(catalog.table(18).unwrap())
-    }
-
-    fn set(rows: &mut Rows, id: u32, value: Option<i64>) {
-        let row = value.map(|value| {
-            let mut tuple = Builder::new();
-            tuple.push(&Value::Int(id.into()), ColumnType::Int32);
-            tuple.push(&Value::Int(value), ColumnType::Int32);
-            Row::new(1, &tuple.build())
-        });
-        let mut key = Key::new();
-        crate::store::key::push(&mut key, &Value::Int(id.into()), ColumnType::Int32).unwrap();
-        rows.set(key, row);
-    }
-
-    fn wait<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    fn some(value: i64) -> Option<Value<'static>> {
+        Some(Value::Int(value))
     }
 
     /// The segments of these rows, which must have all of them, each once.
@@ -185,7 +160,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut rows = Rows::default();
         checked(&segments, &want(&rows, true));
-        (0..60_000).for_each(|id| set(&mut rows, id, Some(1)));
+        (0..60_000).for_each(|id| set(&mut rows, id, some(1)));
         assert_eq!(checked(&segments, &want(&rows, true)).segments.len(), 15);
         let mut versions = Vec::new();
         let mut most = 0;
@@ -193,8 +168,8 @@ mod tests {
             // Many new rows in one place, rows written here and there, and most of a part taken away.
             let start = rng.u32(..100_000);
             match round % 3 {
-                0 => (start..start + 12_000).for_each(|id| set(&mut rows, id, Some(2))),
-                1 => (0..500).for_each(|_| set(&mut rows, rng.u32(..100_000), Some(3))),
+                0 => (start..start + 12_000).for_each(|id| set(&mut rows, id, some(2))),
+                1 => (0..500).for_each(|_| set(&mut rows, rng.u32(..100_000), some(3))),
                 _ => (start..start + 11_000).for_each(|id| set(&mut rows, id, None)),
             }
             versions.push(rows.clone());
@@ -212,9 +187,9 @@ mod tests {
         let table = table();
         let want = |rows: &Rows| Want { table: Arc::clone(&table), rows: rows.clone(), newest: true };
         let mut rows = Rows::default();
-        (0..20_000).for_each(|id| set(&mut rows, id, Some(1)));
+        (0..20_000).for_each(|id| set(&mut rows, id, some(1)));
         let before = checked(&segments, &want(&rows));
-        set(&mut rows, 5_000, Some(2));
+        set(&mut rows, 5_000, some(2));
         set(&mut rows, 9_000, None);
         let after = checked(&segments, &want(&rows));
         let same: Vec<_> = before.segments.iter().zip(&after.segments).map(|(a, b)| Arc::ptr_eq(a, b)).collect();

@@ -131,41 +131,18 @@ mod tests {
     use super::super::cache::{Segments, Want};
     use super::*;
     use crate::sql::query::derived::room::Room;
+    use crate::sql::query::derived::tests::{PLENTY, set_text, table, wait};
     use crate::sql::query::types;
-    use crate::store::catalog::Catalog;
-    use crate::store::catalog::tests::{column, create_t};
     use crate::store::clock::{Clock, SystemClock};
-    use crate::store::key::Key;
-    use crate::store::row::Row;
-    use crate::value::{ColumnType, Value};
-    use crate::wire::binary_tuple::Builder;
+    use crate::value::Value;
     use datafusion::arrow::compute::concat_batches;
     use datafusion::arrow::datatypes::Schema;
     use std::time::Duration;
 
-    const ID: ColumnType = ColumnType::Int32;
-    const TEXT: ColumnType = ColumnType::String { length: 65_536 };
-    const ROWS: i64 = 5_000;
-
-    fn table() -> Arc<Table> {
-        let mut catalog = Catalog::new();
-        let columns = vec![column(1, "id", ID, Some(0)), column(2, "v", ID, None), column(3, "t", TEXT, None)];
-        catalog.apply(&create_t(columns)).unwrap();
-        Arc::clone(catalog.table(18).unwrap())
-    }
-
     /// Rows with texts of so many bytes.
     fn rows(text_bytes: usize) -> Rows {
         let mut rows = Rows::default();
-        for id in 0..ROWS {
-            let mut tuple = Builder::new();
-            tuple.push(&Value::Int(id), ID);
-            tuple.push(&Value::Int(id % 10), ID);
-            tuple.push(&Value::Str(format!("{id:text_bytes$}").into()), TEXT);
-            let mut key = Key::new();
-            crate::store::key::push(&mut key, &Value::Int(id), ID).unwrap();
-            rows.set(key, Some(Row::new(1, &tuple.build())));
-        }
+        (0..5_000).for_each(|id| set_text(&mut rows, id, Some(Value::Int(i64::from(id) % 10)), text_bytes));
         rows
     }
 
@@ -199,8 +176,7 @@ mod tests {
     fn wanted(room: &Arc<Room>, text_bytes: usize) -> (Want, Arc<Segmented>, Arc<Segments>) {
         let want = Want { table: table(), rows: rows(text_bytes), newest: true };
         let segments = Segments::new(room);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let segmented = runtime.block_on(segments.get(&want)).unwrap();
+        let segmented = wait(segments.get(&want)).unwrap();
         (want, segmented, segments)
     }
 
@@ -238,7 +214,7 @@ mod tests {
 
     #[test]
     fn texts_that_fill_batches_are_not_kept() {
-        let room = Room::new(64 << 20);
+        let room = Room::new(PLENTY);
         let (want, segmented, _segments) = wanted(&room, 1_100);
         let (_, sizes) = read(&want, &segmented, &[2], 4_096);
         assert!(sizes.len() > 2 && room.used() < 2 << 20, "{sizes:?} {}", room.used());
