@@ -37,7 +37,7 @@ const CHANGES_SHARE: usize = 4;
 /// A table's id, and which of the things that are derived from it.
 pub type Place = (u32, u32);
 
-/// What a query wants, of which rows.
+/// What a query wants, and of which rows.
 pub trait Want: Debug + Clone + Send + Sync + 'static {
     /// What is made.
     type Made: Debug + Send + Sync + 'static;
@@ -53,6 +53,11 @@ pub trait Want: Debug + Clone + Send + Sync + 'static {
 
     /// Whether it is the same thing as `known`, but for the rows.
     fn is_same(&self, known: &Self) -> bool;
+
+    /// Whether it is worth making, after it was asked for this often in vain.
+    fn is_worth(&self, _asked: usize) -> bool {
+        true
+    }
 
     /// Makes it from all rows.
     fn make(&self, room: &Arc<Room>) -> impl Future<Output = Result<Self::Made, Failure>> + Send;
@@ -99,6 +104,8 @@ struct Slot<W: Want> {
     used: Mutex<Instant>,
     /// The rows of the table when there was no room; 0 if there was.
     too_many: AtomicUsize,
+    /// How often it was asked for when it was not worth making.
+    asked: AtomicUsize,
 }
 
 impl<W: Want> Slots<W> {
@@ -141,15 +148,20 @@ impl<W: Want> Slots<W> {
         drop(known);
         if matches!(made, Err(Failure::Far)) {
             if let Some(newest) = &mut newest {
-                **newest = None;
+                discard(newest.take());
             }
+            if !want.is_worth(slot.asked.load(Ordering::Relaxed)) {
+                slot.asked.fetch_add(usize::from(want.newest()), Ordering::Relaxed);
+                return None;
+            }
+            slot.asked.store(0, Ordering::Relaxed);
             made = want.make(&self.room).await;
         }
         let made = made.ok().map(Arc::new);
         if let Some(newest) = &mut newest {
             slot.too_many.store(if made.is_some() { 0 } else { want.rows().len().max(1) }, Ordering::Relaxed);
             if let Some(made) = &made {
-                **newest = Some((want.clone(), Arc::clone(made)));
+                discard(newest.replace((want.clone(), Arc::clone(made))));
             }
         }
         made
@@ -158,7 +170,12 @@ impl<W: Want> Slots<W> {
     fn slot(&self, place: Place) -> Arc<Slot<W>> {
         let slot = || {
             let used = Mutex::new(SystemClock.now());
-            Arc::new(Slot { newest: tokio::sync::Mutex::default(), used, too_many: AtomicUsize::new(0) })
+            Arc::new(Slot {
+                newest: tokio::sync::Mutex::default(),
+                used,
+                too_many: AtomicUsize::new(0),
+                asked: AtomicUsize::new(0),
+            })
         };
         Arc::clone(self.slots.lock().entry(place).or_insert_with(slot))
     }
@@ -195,6 +212,13 @@ impl<W: Want> Slots<W> {
                 slots.forget(since);
             }
         }
+    }
+}
+
+/// Frees what may be all rows of a table, without letting the query wait for that.
+fn discard<T: Send + 'static>(old: Option<T>) {
+    if let Some(old) = old {
+        tokio::task::spawn_blocking(move || drop(old));
     }
 }
 

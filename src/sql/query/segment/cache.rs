@@ -1,5 +1,6 @@
 //! Segments: cut from all keys, or brought from one commit to another.
 
+use super::patch::{Change, Patch};
 use super::{SEGMENT_ROWS, Segment, Segmented};
 use crate::sql::query::derived::room::Room;
 use crate::sql::query::derived::{self, Failure, STEPS_PER_PAUSE};
@@ -9,6 +10,11 @@ use crate::store::database::Rows;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Changes beyond which a segment is read again.
+const PATCH_CHANGES_MAX: usize = SEGMENT_ROWS / 8;
+/// The part of all rows that may have changed.
+const CHANGES_SHARE: usize = 8;
 
 /// The segments of all tables.
 pub type Segments = derived::Slots<Want>;
@@ -44,6 +50,15 @@ impl derived::Want for Want {
         Arc::ptr_eq(&self.table, &known.table)
     }
 
+    /// Not at the first time, for a query that may be the only one; nor for rows that others will not see.
+    fn is_worth(&self, asked: usize) -> bool {
+        self.newest && asked > 0
+    }
+
+    fn changes_max(&self) -> usize {
+        self.rows.len() / CHANGES_SHARE
+    }
+
     async fn make(&self, room: &Arc<Room>) -> Result<Segmented, Failure> {
         let mut cut = Cut { rows: &self.rows, room, segments: Vec::new(), steps: 0 };
         cut.push(Span::new((Bound::Unbounded, Bound::Unbounded))).await;
@@ -51,8 +66,7 @@ impl derived::Want for Want {
     }
 
     async fn follow(&self, known: &Self, made: &Segmented, room: &Arc<Room>) -> Result<Segmented, Failure> {
-        // Of those that were written: how many rows they have now.
-        let mut written: Vec<(usize, usize)> = Vec::new();
+        let mut written: Vec<Written> = Vec::new();
         let mut at = 0;
         for (step, (key, old, new)) in known.rows.changes(&self.rows).enumerate() {
             if step == derived::Want::changes_max(self) {
@@ -65,21 +79,22 @@ impl derived::Want for Want {
                 at += 1;
             }
             let Some(segment) = made.segments.get(at) else { return Err(Failure::Far) };
-            if written.last().is_none_or(|(last, _)| *last != at) {
-                written.push((at, segment.rows));
+            if written.last().is_none_or(|last| last.at != at) {
+                written.push(Written { at, rows: segment.rows, changes: Vec::new() });
             }
-            if let Some((_, rows)) = written.last_mut() {
-                *rows = (*rows + usize::from(new.is_some())).saturating_sub(usize::from(old.is_some()));
+            if let Some(last) = written.last_mut() {
+                last.rows = (last.rows + usize::from(new.is_some())).saturating_sub(usize::from(old.is_some()));
+                last.changes.push(Change { key: key.clone(), was: old.is_some(), row: new.cloned() });
             }
         }
         let segments = Vec::with_capacity(made.segments.len());
         let mut cut = Cut { rows: &self.rows, room, segments, steps: 0 };
         let mut written = written.into_iter().peekable();
         for (at, segment) in made.segments.iter().enumerate() {
-            match written.next_if(|(place, _)| *place == at) {
+            match written.next_if(|written| written.at == at) {
                 None => cut.segments.push(Arc::clone(segment)),
-                Some((_, rows)) if rows > 2 * SEGMENT_ROWS => cut.push(segment.span.clone()).await,
-                Some((_, rows)) => cut.join(&segment.span, rows),
+                Some(Written { rows, .. }) if rows > 2 * SEGMENT_ROWS => cut.push(segment.span.clone()).await,
+                Some(Written { rows, changes, .. }) => cut.join(segment, rows, changes),
             }
         }
         Ok(Segmented { segments: cut.segments, room: Arc::clone(room), used: Arc::clone(&made.used) })
@@ -88,6 +103,14 @@ impl derived::Want for Want {
     fn forget(made: &Segmented, unused_since: Instant) {
         made.forget(unused_since);
     }
+}
+
+/// A segment of which rows were written.
+struct Written {
+    at: usize,
+    /// How many it has now.
+    rows: usize,
+    changes: Vec<Change>,
 }
 
 /// Segments in the making.
@@ -109,22 +132,23 @@ impl Cut<'_> {
             }
             if rows == SEGMENT_ROWS {
                 let rest = span.from(key);
-                self.segments.push(Segment::new(span.before(key), rows, self.room));
+                self.segments.push(Segment::new(span.before(key), rows, None, self.room));
                 (span, rows) = (rest, 0);
             }
             rows += 1;
         }
-        self.segments.push(Segment::new(span, rows, self.room));
+        self.segments.push(Segment::new(span, rows, None, self.room));
     }
 
-    /// The next segment, which has so many rows; one with the segment before if they are few.
-    fn join(&mut self, span: &Span, rows: usize) {
-        let few = self.segments.pop_if(|before| before.rows + rows <= SEGMENT_ROWS / 2);
-        let (span, rows) = match few {
-            Some(before) => (before.span.to_end_of(span), before.rows + rows),
-            None => (span.clone(), rows),
-        };
-        self.segments.push(Segment::new(span, rows, self.room));
+    /// The next segment, which has so many rows now; one with the segment before if they are few.
+    fn join(&mut self, segment: &Arc<Segment>, rows: usize, changes: Vec<Change>) {
+        if let Some(few) = self.segments.pop_if(|last| last.rows + rows <= SEGMENT_ROWS / 2) {
+            let span = few.span.to_end_of(&segment.span);
+            return self.segments.push(Segment::new(span, few.rows + rows, None, self.room));
+        }
+        let few = changes.len() <= PATCH_CHANGES_MAX;
+        let patch = few.then(|| Patch { before: Arc::clone(segment), changes });
+        self.segments.push(Segment::new(segment.span.clone(), rows, patch, self.room));
     }
 }
 
@@ -138,9 +162,10 @@ mod tests {
         Some(Value::Int(value))
     }
 
-    /// The segments of these rows, which must have all of them, each once.
-    fn checked(segments: &Segments, want: &Want) -> Arc<Segmented> {
-        let made = wait(segments.get(want)).unwrap();
+    /// The segments of these rows, which must have all of them, each once. None for rows of nobody else that are too far
+    /// from all others.
+    fn checked(segments: &Segments, want: &Want) -> Option<Arc<Segmented>> {
+        let made = wait(segments.get(want)).or_else(|| wait(segments.get(want)))?;
         let mut keys = want.rows.range((Bound::Unbounded, Bound::Unbounded)).map(|(key, _)| key);
         for segment in &made.segments {
             let rows: Vec<_> = want.rows.range(segment.span.bounds()).map(|(key, _)| key).collect();
@@ -149,7 +174,7 @@ mod tests {
             assert!(rows.into_iter().all(|key| keys.next() == Some(key)));
         }
         assert_eq!(keys.next(), None);
-        made
+        Some(made)
     }
 
     #[test]
@@ -161,9 +186,10 @@ mod tests {
         let mut rows = Rows::default();
         checked(&segments, &want(&rows, true));
         (0..60_000).for_each(|id| set(&mut rows, id, some(1)));
-        assert_eq!(checked(&segments, &want(&rows, true)).segments.len(), 15);
+        assert!(wait(segments.get(&want(&rows, true))).is_none(), "the first query");
+        assert_eq!(checked(&segments, &want(&rows, true)).unwrap().segments.len(), 15);
         let mut versions = Vec::new();
-        let mut most = 0;
+        let (mut most, mut private) = (0, 0);
         for round in 0..60 {
             // Many new rows in one place, rows written here and there, and most of a part taken away.
             let start = rng.u32(..100_000);
@@ -173,29 +199,29 @@ mod tests {
                 _ => (start..start + 11_000).for_each(|id| set(&mut rows, id, None)),
             }
             versions.push(rows.clone());
-            most = most.max(checked(&segments, &want(&rows, true)).segments.len());
-            checked(&segments, &want(&versions[rng.usize(..versions.len())], false));
+            most = most.max(checked(&segments, &want(&rows, true)).unwrap().segments.len());
+            private += usize::from(checked(&segments, &want(&versions[rng.usize(..versions.len())], false)).is_some());
         }
-        assert!(most < 60, "{most}");
+        assert!(most < 60 && private > 3, "{most} {private}");
         (0..200_000).for_each(|id| set(&mut rows, id, None));
-        assert_eq!(checked(&segments, &want(&rows, true)).segments.len(), 1);
+        assert_eq!(checked(&segments, &want(&rows, true)).unwrap().segments.len(), 1);
     }
 
     #[test]
-    fn only_what_was_written_is_read_again() {
+    fn only_what_was_written_is_made_again() {
         let segments = Segments::new(&Room::new(PLENTY));
         let table = table();
         let want = |rows: &Rows| Want { table: Arc::clone(&table), rows: rows.clone(), newest: true };
         let mut rows = Rows::default();
         (0..20_000).for_each(|id| set(&mut rows, id, some(1)));
-        let before = checked(&segments, &want(&rows));
+        let before = checked(&segments, &want(&rows)).unwrap();
         set(&mut rows, 5_000, some(2));
         set(&mut rows, 9_000, None);
-        let after = checked(&segments, &want(&rows));
+        let after = checked(&segments, &want(&rows)).unwrap();
         let same: Vec<_> = before.segments.iter().zip(&after.segments).map(|(a, b)| Arc::ptr_eq(a, b)).collect();
         assert_eq!(same, [true, false, false, true, true]);
         // Another table in the same place.
         let other = Want { table: self::table(), ..want(&rows) };
-        assert!(!Arc::ptr_eq(&checked(&segments, &other).segments[0], &after.segments[0]));
+        assert!(!Arc::ptr_eq(&checked(&segments, &other).unwrap().segments[0], &after.segments[0]));
     }
 }

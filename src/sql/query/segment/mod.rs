@@ -3,7 +3,8 @@
 //! What reads all of a large table, to count, to add up or to filter, spends nearly all of its time on finding the rows.
 //! The next query of the same kind need not: the key order is cut into segments of some thousand rows, and a segment keeps
 //! the arrays of those columns that were read of it. Where rows have come, gone or changed, the segment is replaced by one
-//! that keeps nothing yet; all others go on from one commit to the next (see [`super::derived`]).
+//! that has the columns of the one before, patched, if they were few, or else none; all others go on from one commit to the
+//! next (see [`super::derived`]).
 //!
 //! ```text
 //! keys      ──── a ─────── b ─────── c ───────
@@ -12,13 +13,19 @@
 //! ```
 
 pub mod cache;
+mod patch;
 pub mod reader;
 
 use super::derived::room::{Charge, Room};
 use super::range::Span;
+use super::reader::Columns;
+use crate::store::catalog::Table;
 use crate::store::clock::{Clock, SystemClock};
+use crate::store::database::Rows;
 use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::datatypes::Schema as ArrowSchema;
 use parking_lot::Mutex;
+use patch::Patch;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,6 +52,8 @@ pub struct Segment {
     pub rows: usize,
     /// What is kept, by column id. Held for one look.
     columns: Mutex<HashMap<i64, ArrayRef>>,
+    /// What makes its columns from those of another segment. Held while it does, for less than a millisecond.
+    patch: Mutex<Option<Patch>>,
     charge: Charge,
 }
 
@@ -73,6 +82,26 @@ impl Segmented {
         }
     }
 
+    /// Makes the columns that a segment was to have from those of another.
+    fn patch(&self, segment: &Segment, table: &Arc<Table>, rows: &Rows) {
+        let mut patch = segment.patch.lock();
+        let Some(patch) = patch.take() else { return };
+        let newest = &table.newest().columns;
+        let place =
+            |(id, array): (&i64, &ArrayRef)| Some((newest.iter().position(|c| c.id == *id)?, *id, array.clone()));
+        let kept: Vec<_> = patch.before.columns.lock().iter().filter_map(place).collect();
+        let projection = kept.iter().map(|(place, ..)| *place).collect();
+        let columns = Columns::new(Arc::clone(table), projection, Arc::new(ArrowSchema::empty()));
+        let arrays: Vec<_> = kept.iter().map(|(.., array)| Arc::clone(array)).collect();
+        // What a query cannot calculate with fails the query that wants it.
+        let Ok(patched) = patch.apply(rows, segment, columns, &arrays) else { return };
+        for ((_, id, _), array) in kept.iter().zip(&patched) {
+            if array.len() == segment.rows {
+                self.keep(segment, *id, array);
+            }
+        }
+    }
+
     /// Lets go of the columns that were not read since this time.
     fn forget(&self, unused_since: Instant) {
         let used: HashSet<i64> = {
@@ -81,6 +110,9 @@ impl Segmented {
             used.keys().copied().collect()
         };
         for segment in &self.segments {
+            // Nothing has read this segment since it was written.
+            let patch = segment.patch.lock().take();
+            drop(patch);
             let mut columns = segment.columns.lock();
             let gone: Vec<_> = columns.extract_if(|column, _| !used.contains(column)).collect();
             drop(columns);
@@ -90,8 +122,9 @@ impl Segmented {
 }
 
 impl Segment {
-    fn new(span: Span, rows: usize, room: &Arc<Room>) -> Arc<Self> {
-        Arc::new(Self { span, rows, columns: Mutex::default(), charge: Charge::new(room) })
+    fn new(span: Span, rows: usize, patch: Option<Patch>, room: &Arc<Room>) -> Arc<Self> {
+        let (columns, patch) = (Mutex::default(), Mutex::new(patch));
+        Arc::new(Self { span, rows, columns, patch, charge: Charge::new(room) })
     }
 
     fn column(&self, column: i64) -> Option<ArrayRef> {

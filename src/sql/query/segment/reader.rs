@@ -73,6 +73,7 @@ impl SegmentReader {
     }
 
     fn open(&mut self, segment: &Segment) -> Result<()> {
+        self.segmented.patch(segment, &self.table, &self.rows);
         let mut arrays: Vec<Option<ArrayRef>> = self.ids.iter().map(|&id| segment.column(id)).collect();
         let missing: Vec<usize> = (0..arrays.len()).filter(|&at| arrays.get(at).is_some_and(Option::is_none)).collect();
         if !missing.is_empty() && segment.rows > 0 {
@@ -176,6 +177,7 @@ mod tests {
     fn wanted(room: &Arc<Room>, text_bytes: usize) -> (Want, Arc<Segmented>, Arc<Segments>) {
         let want = Want { table: table(), rows: rows(text_bytes), newest: true };
         let segments = Segments::new(room);
+        assert!(wait(segments.get(&want)).is_none());
         let segmented = wait(segments.get(&want)).unwrap();
         (want, segmented, segments)
     }
@@ -221,5 +223,35 @@ mod tests {
         read(&want, &segmented, &[1], 4_096);
         read(&want, &segmented, &[2, 1, 0], 4_096);
         assert!(segmented.segments[0].column(2).is_some() && segmented.segments[0].column(3).is_none());
+    }
+
+    #[test]
+    fn a_few_writes_are_patched_into_what_is_kept() {
+        let room = Room::new(PLENTY);
+        let (mut want, mut segmented, segments) = wanted(&room, 8);
+        let mut rng = fastrand::Rng::with_seed(3);
+        read(&want, &segmented, &[2, 0, 1], 4_096);
+        for round in 0..40 {
+            for _ in 0..rng.usize(1..60) {
+                let value = [None, Some(Value::Null), Some(Value::Int(rng.i64(..100)))][rng.usize(..3)].clone();
+                // Also before the first row of a segment and behind its last one.
+                let id = [rng.u32(..6_000), rng.u32(4_090..4_100), rng.u32(4_900..5_100)][rng.usize(..3)];
+                set_text(&mut want.rows, id, value, rng.usize(1..20));
+            }
+            segmented = wait(segments.get(&want)).unwrap();
+            for segment in &segmented.segments {
+                segmented.patch(segment, &want.table, &want.rows);
+                assert!([1, 2, 3].into_iter().all(|id| segment.column(id).is_some()), "round {round}");
+            }
+            read(&want, &segmented, &[0, 2, 1], 4_096);
+        }
+        // Too many for a patch, yet few of all rows.
+        (0..600).for_each(|id| set_text(&mut want.rows, id, Some(Value::Int(1)), 1));
+        segmented = wait(segments.get(&want)).unwrap();
+        segmented.patch(&segmented.segments[0], &want.table, &want.rows);
+        assert!(segmented.segments[0].column(1).is_none() && segmented.segments[1].column(1).is_some());
+        read(&want, &segmented, &[1], 4_096);
+        drop((segmented, segments));
+        assert_eq!(room.used(), 0);
     }
 }
