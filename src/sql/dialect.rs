@@ -1,6 +1,9 @@
 //! Expressions of Ignite that the parser does not know: JSON_OBJECT and JSON_ARRAY, IS JSON, POSITION from a place on.
 //!
 //! They become plain calls as they are parsed; what those do is in the functions of the query engine.
+//!
+//! Where a word may begin several things the parser tries one after the other, each for all that nests inside: a wrong
+//! text of 40 calls of CEIL within each other would be read for days. So the expressions that are begun are counted.
 
 use super::calls::{call_of, literal};
 use sqlparser::ast::{Expr, Query, SetExpr, Statement, UnaryOperator};
@@ -9,6 +12,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use std::any::TypeId;
+use std::cell::Cell;
 
 /// The call that JSON_OBJECT becomes: what nulls mean, then names and values in turn.
 pub(super) const JSON_OBJECT: &str = "JSON_OBJECT";
@@ -25,9 +29,29 @@ pub(super) const IS_JSON: &str = "IS_JSON";
 /// No function, so that the planner refuses it.
 const SYMMETRIC: &str = "BETWEEN SYMMETRIC";
 
+/// Expressions that are begun at most, per token; those that are read once are fewer than tokens.
+const TRIES_PER_TOKEN: usize = 20;
+/// The same of a short statement.
+const TRIES_MIN: usize = 5_000;
+
 /// The generic dialect with a few more expressions.
 #[derive(Debug)]
-pub(super) struct Queries;
+pub(super) struct Queries {
+    /// Expressions that may still be begun.
+    left: Cell<usize>,
+}
+
+impl Queries {
+    /// The dialect for one statement of so many tokens.
+    pub(super) fn new(tokens: usize) -> Self {
+        Self { left: Cell::new(tokens.saturating_mul(TRIES_PER_TOKEN).max(TRIES_MIN)) }
+    }
+
+    /// Whether the statement was given up: there were too many ways to read it.
+    pub(super) fn gave_up(&self) -> bool {
+        self.left.get() == 0
+    }
+}
 
 /// What the generic dialect answers.
 macro_rules! as_generic {
@@ -122,11 +146,21 @@ impl Dialect for Queries {
         supports_xml_expressions
     }
 
+    /// Words that are no names, so that a wrong CAST is not tried as a call.
+    fn is_reserved_for_identifier(&self, word: Keyword) -> bool {
+        matches!(word, Keyword::CASE | Keyword::CAST | Keyword::TRY_CAST | Keyword::SAFE_CAST | Keyword::NOT)
+            || GenericDialect {}.is_reserved_for_identifier(word)
+    }
+
     fn parse_statement(&self, parser: &mut Parser<'_>) -> Option<Result<Statement, ParserError>> {
         is_bare_values(parser).then(|| bare_values(parser))
     }
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Some(Err(ParserError::RecursionLimitExceeded)),
+        }
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
         if word.quote_style.is_some() || parser.peek_nth_token_ref(1).token != Token::LParen {
             return None;
@@ -300,7 +334,7 @@ mod tests {
     use super::*;
 
     fn parsed(sql: &str) -> Result<String, ParserError> {
-        Parser::new(&Queries).try_with_sql(sql)?.parse_statement().map(|statement| statement.to_string())
+        Parser::new(&Queries::new(0)).try_with_sql(sql)?.parse_statement().map(|statement| statement.to_string())
     }
 
     #[test]

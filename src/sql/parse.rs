@@ -7,15 +7,21 @@ use crate::error::{Error, Kind, Result};
 use crate::sql::calls;
 use crate::sql::dialect::Queries;
 use crate::sql::normal::{self, Names};
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, Statement, Visit, Visitor};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use std::ops::ControlFlow;
 
 /// How deep expressions and queries may nest.
 const DEPTH_MAX: usize = 64;
 /// Operators of one chain, those of the chains around it included: each is a level of the tree, whoever walks it.
 const CHAIN_MAX: usize = 1_000;
+/// Ways to read the queries behind more than one parenthesis, those around them included.
+const WAYS_MAX: usize = 1_000;
+
+/// Subqueries that are values or conditions within each other: each level is planned about twice as long as the one within.
+const SUBQUERIES_MAX: usize = 12;
 
 /// One statement that reads or writes rows.
 #[derive(Debug, Clone)]
@@ -34,14 +40,23 @@ pub struct Parsed {
 /// `SqlParse`; `SqlValidation` for a tree that means nothing here.
 pub fn parse(tokens: &[TokenWithSpan]) -> Result<Parsed> {
     check_chains(tokens)?;
+    check_ways(tokens)?;
     let mut parameters = 0;
     let tokens = translate(tokens, &mut parameters);
-    let mut parser = Parser::new(&Queries).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
-    let mut statement = parser.parse_statement().map_err(|error| refused(&error))?;
+    let dialect = Queries::new(tokens.len());
+    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement();
+    if dialect.gave_up() {
+        return Err(too_many_ways());
+    }
+    let mut statement = statement.map_err(|error| refused(&error))?;
     if parser.peek_token_ref().token != Token::EOF {
         let token = parser.peek_token_ref();
         let (line, column) = (token.span.start.line, token.span.start.column);
         return Err(failed(format!("Encountered \"{}\" at line {line}, column {column}.", token.token)));
+    }
+    if statement.visit(&mut Subqueries(0)).is_break() {
+        return Err(failed(format!("Subqueries nest deeper than {SUBQUERIES_MAX} levels")));
     }
     let names = normal::normalize(&mut statement)?;
     Ok(Parsed { statement, parameters, names })
@@ -98,6 +113,67 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses what the parser would read in too many ways. `((SELECT ...` behind FROM may be one query in two parentheses, or
+/// the first table of a join: it tries each, for all that nests inside.
+fn check_ways(tokens: &[TokenWithSpan]) -> Result<()> {
+    let is_query = |place: usize| match tokens.get(place).map(|t| &t.token) {
+        Some(Token::Word(word)) => {
+            matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::FROM | Keyword::TABLE)
+        }
+        _ => false,
+    };
+    // The ways outside of each open parenthesis.
+    let (mut open, mut ways) = (Vec::new(), 1_usize);
+    let mut place = 0;
+    while let Some(token) = tokens.get(place) {
+        place += 1;
+        match token.token {
+            Token::LParen => {
+                open.push(ways);
+                let mut parentheses = 1;
+                while matches!(tokens.get(place).map(|t| &t.token), Some(Token::LParen)) {
+                    open.push(ways);
+                    (place, parentheses) = (place + 1, parentheses + 1);
+                }
+                if is_query(place) {
+                    ways = ways.saturating_mul(parentheses);
+                }
+            }
+            Token::RParen => ways = open.pop().unwrap_or(1),
+            _ => {}
+        }
+        if ways > WAYS_MAX {
+            return Err(too_many_ways());
+        }
+    }
+    Ok(())
+}
+
+/// Finds subqueries within each other, those behind FROM aside.
+struct Subqueries(usize);
+
+impl Visitor for Subqueries {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.0 += usize::from(is_subquery(expr));
+        if self.0 > SUBQUERIES_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.0 -= usize::from(is_subquery(expr));
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. })
+}
+
+fn too_many_ways() -> Error {
+    failed("There are too many ways to read the statement: it nests too deep for what is wrong or doubtful in it")
 }
 
 fn translate(tokens: &[TokenWithSpan], parameters: &mut usize) -> Vec<TokenWithSpan> {
@@ -289,11 +365,36 @@ mod tests {
             (format!("SELECT {chain}1"), "1000 operators"),
             (format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(5_000)), "1000 operators"),
             (format!("SELECT {}1", "NOT ".repeat(5_000)), "1000 operators"),
+            (format!("SELECT {}1{}", "(SELECT ".repeat(13), ")".repeat(13)), "12 levels"),
+            (format!("SELECT {}1{}", "1 IN (SELECT ".repeat(13), ")".repeat(13)), "12 levels"),
         ] {
             let Parsed::Other { tokens, .. } = ddl::parse_script(&text).unwrap().remove(0) else { panic!() };
             let error = parse(&tokens).unwrap_err();
             assert_eq!(error.kind, Kind::SqlParse);
             assert!(error.message.contains(part), "{error}");
+        }
+        // Each would be read twice as often as the one around it.
+        let deep = |open: &str, times: usize, middle: &str, close: &str| {
+            format!("SELECT * FROM T WHERE {}{middle}{}", open.repeat(times), close.repeat(times))
+        };
+        for text in [
+            deep("CEIL(", 60, "1 1", ")"),
+            deep("CAST(", 60, "1 1", " AS INT)"),
+            deep("CASE WHEN ", 30, "1 1", " THEN TRUE END"),
+            deep("X IN ((SELECT ", 15, "1 1", "))"),
+            format!("SELECT * FROM {}T T T", "((SELECT * FROM ".repeat(15)),
+            format!("SELECT * FROM {}T T T", "(((((SELECT * FROM ".repeat(7)),
+        ] {
+            let Parsed::Other { tokens, .. } = ddl::parse_script(&text).unwrap().remove(0) else { panic!() };
+            let error = parse(&tokens).unwrap_err();
+            assert_eq!(error.kind, Kind::SqlParse, "{error}");
+        }
+        for text in [
+            deep("CEIL(", 30, "1", ")"),
+            deep("X IN (SELECT ", 12, "1", ")"),
+            format!("SELECT * FROM {}T{}", "((SELECT * FROM ".repeat(5), "))".repeat(5)),
+        ] {
+            tree(&text);
         }
         // Many rows are not deep.
         let rows = vec!["(-1, 2 + 3, 'a' || 'b')"; 5_000].join(", ");

@@ -53,8 +53,16 @@ mod sql_bad_input;
 #[cfg(feature = "sql")]
 mod sql_columns;
 #[cfg(feature = "sql")]
+mod sql_conditions;
+#[cfg(feature = "sql")]
+mod sql_fuzz;
+#[cfg(feature = "sql")]
 mod sql_index;
 mod sql_keyed;
+#[cfg(feature = "sql")]
+mod sql_mutate;
+#[cfg(feature = "sql")]
+mod sql_predicates;
 #[cfg(feature = "sql")]
 mod sql_session;
 #[cfg(feature = "sql")]

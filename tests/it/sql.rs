@@ -54,6 +54,28 @@ fn emp() -> Session {
     s
 }
 
+/// What the planner was not made for is told as an error of the statement.
+#[test]
+fn what_means_nothing_does_not_validate() {
+    let mut s = emp();
+    for (text, part) in [
+        ("SELECT DATE_TRUNC(RAND_UUID(), 0.1)", "No function matches the given name and argument types"),
+        ("SELECT VARCHAR(0) OVER (ORDER BY ID) FROM EMP", "No functions registered"),
+        ("SELECT E.NAME, D.NAME FROM EMP E JOIN EMP D ON TRUE ORDER BY E.NONE", "Column 'NONE' not found in table 'E'"),
+        ("SELECT CAST(ROW(127) AS VARCHAR)", "cannot be used here"),
+    ] {
+        let error = s.client.sql(text, &[], &SqlOptions::default()).unwrap_err();
+        let error = error.server().unwrap();
+        assert_eq!((error.group(), error.number()), ("SQL", 4), "{text}: {error}");
+        assert!(error.message.contains(part) && !error.message.contains("bug"), "{text}: {error}");
+    }
+    let uuid = Argument::from(Value::Uuid(7));
+    let error =
+        s.client.sql("SELECT ID FROM EMP WHERE ID BETWEEN ? AND ?", &[uuid.clone(), uuid], &SqlOptions::default());
+    let error = error.unwrap_err();
+    assert_eq!(error.server().map(|e| (e.group(), e.number())), Some(("SQL", 4)), "{error}");
+}
+
 /// 300 rows, neighbours of three schema versions, nulls between them, numbers of every width: read in chunks and columns.
 #[test]
 fn a_scan_reads_rows_of_several_versions() {

@@ -1,11 +1,14 @@
 //! What the tests share: seeds, the real binary as a process, numbers from the environment.
 
+use parking_lot::Mutex;
 use std::fmt::Display;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 /// A number from the environment, or its default.
 pub(crate) fn number<N: FromStr>(variable: &str, default: N) -> N
@@ -33,17 +36,21 @@ impl Seed {
 
 impl Drop for Seed {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             eprintln!("run it again with FLINT_SEED={}", self.0);
         }
     }
 }
 
-/// `flint serve` as a process of its own; killed when dropped.
+/// `flint serve` as a process of its own; killed when dropped. `FLINT_BIN` names another binary than the one built for the
+/// tests.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
     addr: SocketAddr,
+    logged: Arc<Mutex<String>>,
+    /// Reads what the process logs: one that logs much would wait for a reader.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -58,7 +65,15 @@ impl Process {
             let output = child.wait_with_output().unwrap();
             panic!("flint {args:?} said {line:?} and {}", String::from_utf8_lossy(&output.stderr));
         };
-        Self { child, addr }
+        let logged = Arc::new(Mutex::new(String::new()));
+        let (sink, mut stderr) = (Arc::clone(&logged), child.stderr.take().unwrap());
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(length @ 1..) = stderr.read(&mut buffer) {
+                sink.lock().push_str(&String::from_utf8_lossy(&buffer[..length]));
+            }
+        });
+        Self { child, addr, logged, reader: Some(reader) }
     }
 
     /// Starts it on a data directory, with the log of its runs beside it.
@@ -68,7 +83,8 @@ impl Process {
 
     /// Starts it and waits for nothing.
     pub(crate) fn spawn(args: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_flint"))
+        let binary = std::env::var("FLINT_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_flint").to_owned());
+        Command::new(binary)
             .env_clear()
             .env("RUST_LOG", "warn")
             .env("RUST_BACKTRACE", "1")
@@ -97,13 +113,18 @@ impl Process {
         statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
     }
 
+    /// What the process has logged so far.
+    #[cfg(feature = "sql")]
+    pub(crate) fn logged(&self) -> String {
+        self.logged.lock().clone()
+    }
+
     fn log(&mut self) -> String {
         let _ = self.child.wait();
-        let mut text = String::new();
-        if let Some(stderr) = &mut self.child.stderr {
-            let _ = std::io::Read::read_to_string(stderr, &mut text);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
         }
-        text
+        std::mem::take(&mut *self.logged.lock())
     }
 }
 
@@ -111,7 +132,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let log = self.log();
-        if std::thread::panicking() && !log.is_empty() {
+        if thread::panicking() && !log.is_empty() {
             eprintln!("the server logged:\n{log}");
         }
     }

@@ -287,7 +287,11 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value<'_>> {
             };
             Value::Duration(seconds + i64::from(v.days) * SECONDS_PER_DAY, nanos)
         }
-        other => return Err(internal(format!("a column of type {other} has no form on the wire"))),
+        // A row or a list, which a function was given for a value.
+        other => {
+            let text = format!("Failed to validate query. A value of type {other} cannot be used here");
+            return Err(Error::new(Kind::SqlValidation, text));
+        }
     })
 }
 

@@ -225,7 +225,7 @@ impl Planner {
             }
         };
         let planner = DefaultPhysicalPlanner::default();
-        planner.create_physical_plan(logical, state).await.map_err(|e| error::running(&e))
+        planner.create_physical_plan(logical, state).await.map_err(|e| error::planning(&e))
     }
 }
 
