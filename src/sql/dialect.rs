@@ -111,7 +111,6 @@ impl Dialect for Queries {
         supports_load_extension
         supports_named_fn_args_with_assignment_operator
         supports_struct_literal
-        supports_empty_projections
         supports_nested_comments
         supports_multiline_comment_hints
         supports_user_host_grantee

@@ -391,7 +391,7 @@ mod tests {
         }
         for text in [
             deep("CEIL(", 30, "1", ")"),
-            deep("X IN (SELECT ", 12, "1", ")"),
+            deep("X IN (SELECT A FROM T WHERE ", 12, "TRUE", ")"),
             format!("SELECT * FROM {}T{}", "((SELECT * FROM ".repeat(5), "))".repeat(5)),
         ] {
             tree(&text);

@@ -63,6 +63,8 @@ fn texts_that_are_too_much_or_nothing() {
         (format!("SELECT 1{}", " UNION SELECT 1".repeat(60_000)), Err("chain of more than 1000 operators")),
         ("-- nothing\n/* at all */".into(), Err("Failed to parse query")),
         (String::new(), Err("Failed to parse query")),
+        // A list without items.
+        ("SELECT (SELECT FROM (SELECT 1) X)".into(), Err("Failed to parse query")),
         (";;".into(), Err("Failed to parse query")),
         ("/* without end".into(), Err("Failed to parse query")),
         ("SELECT 'without end".into(), Err("Failed to parse query")),
