@@ -20,6 +20,9 @@ use sqlparser::tokenizer::Span;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+/// IN and EXISTS in select lists, those of each copy included: where they nest there are many copies.
+const VALUES_MAX: usize = 100;
+
 /// Names of columns that had to be unique, and the names that clients see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names(HashMap<String, String>);
@@ -56,6 +59,8 @@ struct Normalizer {
     names: Names,
     /// Queries around the one at hand.
     depth: usize,
+    /// IN and EXISTS in select lists so far.
+    values: usize,
 }
 
 impl VisitorMut for Normalizer {
@@ -135,7 +140,12 @@ impl VisitorMut for Normalizer {
             }
             list.iter_mut().for_each(keep);
         }
-        super::subqueries::as_values(&mut select.projection);
+        self.values += super::subqueries::as_values(&mut select.projection);
+        if self.values > VALUES_MAX {
+            return ControlFlow::Break(unknown(&format!(
+                "More than {VALUES_MAX} IN or EXISTS in select lists, copies included,"
+            )));
+        }
         ControlFlow::Continue(())
     }
 

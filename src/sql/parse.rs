@@ -367,6 +367,7 @@ mod tests {
             (format!("SELECT {}1", "NOT ".repeat(5_000)), "1000 operators"),
             (format!("SELECT {}1{}", "(SELECT ".repeat(13), ")".repeat(13)), "12 levels"),
             (format!("SELECT {}1{}", "1 IN (SELECT ".repeat(13), ")".repeat(13)), "12 levels"),
+            (format!("SELECT {}1{}", "1 IN (SELECT ".repeat(8), ")".repeat(8)), "100 IN or EXISTS"),
         ] {
             let Parsed::Other { tokens, .. } = ddl::parse_script(&text).unwrap().remove(0) else { panic!() };
             let error = parse(&tokens).unwrap_err();

@@ -42,13 +42,17 @@ const AGGREGATES: &[&str] = &[
     "VAR_SAMP",
 ];
 
-/// Tells EXISTS and IN of an item of a select list, or of VALUES, as values.
-pub(super) fn as_values(within: &mut impl VisitMut) {
-    let _: ControlFlow<()> = within.visit(&mut Values { depth: 0 });
+/// Tells EXISTS and IN of an item of a select list, or of VALUES, as values; how many there were. Of the query of IN there are
+/// three copies then, so of one within another there are nine.
+pub(super) fn as_values(within: &mut impl VisitMut) -> usize {
+    let mut values = Values { depth: 0, told: 0 };
+    let _: ControlFlow<()> = within.visit(&mut values);
+    values.told
 }
 
 struct Values {
     depth: usize,
+    told: usize,
 }
 
 impl VisitorMut for Values {
@@ -75,6 +79,7 @@ impl VisitorMut for Values {
         };
         if let Some(told) = told {
             *expr = told;
+            self.told += 1;
         }
         ControlFlow::Continue(())
     }

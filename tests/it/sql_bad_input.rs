@@ -53,6 +53,7 @@ fn texts_that_are_too_much_or_nothing() {
         ),
         (format!("SELECT {}1{}", "(SELECT ".repeat(12), ")".repeat(12)), Ok(1)),
         (format!("SELECT {}1{}", "(SELECT ".repeat(13), ")".repeat(13)), Err("nest deeper than 12 levels")),
+        (format!("SELECT {}1{}", "1 IN (SELECT ".repeat(12), ")".repeat(12)), Err("100 IN or EXISTS")),
         (format!("SELECT {}1 1{}", "CEIL(".repeat(60), ")".repeat(60)), Err("too many ways")),
         (format!("SELECT '{}'", "x".repeat(1 << 20)), Ok(1)),
         (format!("SELECT {}1", "1 + ".repeat(250_000)), Err("chain of more than 1000 operators")),

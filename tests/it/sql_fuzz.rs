@@ -19,7 +19,7 @@ const MIB: u64 = 1 << 20;
 /// What one statement may take; it is then ended, and answered.
 const STATEMENT_TIME_MAX: Duration = Duration::from_secs(1);
 /// Until an answer is there: a plan that is being made, and a statement of the server's own, are not interrupted.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 const RESIDENT_BYTES_MAX: u64 = 1024 * MIB;
 /// Statements on the tables of one script.
 const ROUND: usize = 150;
@@ -137,14 +137,9 @@ impl<'c> Run<'c> {
                     self.corpus.mutate(text, &mut self.rng)
                 }
             };
-            let begin = Instant::now();
             self.lately.push_back(text.clone());
             self.lately.drain(..self.lately.len().saturating_sub(12));
             self.statement(&text);
-            let took = begin.elapsed();
-            if took > ANSWER_TIME_MAX / 3 {
-                self.findings.add(&format!("an answer took its time: {took:?}"), &text);
-            }
             if n % 10 == 0 {
                 self.others_go_on(&text);
             }
