@@ -9,6 +9,7 @@ use crate::sql_mutate::{Corpus, argument};
 use crate::support::{Process, Seed, number};
 use flint::client::Error;
 use flint::client::ga::{Argument, Client, Options, SqlOptions, TxOptions};
+use flint::value::text;
 use flint::wire::msgpack::Write as _;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -168,13 +169,13 @@ impl<'c> Run<'c> {
         ] {
             let rows = self.client.sql(names, &[], &options).and_then(|rows| rows.all(&mut self.client)).unwrap();
             for row in rows {
-                let [schema, name] = [0, 1].map(|n| row[n].to_string().trim_matches('"').replace('"', "\"\""));
-                let text = match drop {
+                let [schema, name] = [0, 1].map(|n| text::plain(&row[n]).unwrap().replace('"', "\"\""));
+                let statement = match drop {
                     "DROP TABLE" => format!("DROP TABLE \"{schema}\".\"{name}\""),
                     _ => format!("{drop} \"{name}\""),
                 };
-                if let Err(error) = self.client.sql(&text, &[], &options) {
-                    self.findings.add(&format!("what there is cannot be dropped: {error}"), &text);
+                if let Err(error) = self.client.sql(&statement, &[], &options) {
+                    self.findings.add(&format!("what there is cannot be dropped: {error}"), &statement);
                 }
             }
         }
