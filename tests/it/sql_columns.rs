@@ -140,3 +140,60 @@ fn what_is_kept_follows_the_schema() {
     s.change("CREATE TABLE T (ID BIGINT PRIMARY KEY, V INT, W VARCHAR)");
     assert_eq!(s.rows_of("SELECT SUM(V) FROM T", &[]), [[Value::Null]]);
 }
+
+/// What is read from kept columns, of every type, is what is read from the rows: a range of keys is always read from those.
+#[test]
+fn every_type_is_kept_as_it_is() {
+    let mut s = Session::new(
+        "CREATE TABLE A (ID INT PRIMARY KEY, B BOOLEAN, I8 TINYINT, I16 SMALLINT, I64 BIGINT, F REAL, D DOUBLE, \
+         N DECIMAL(20, 3), M DECIMAL(60, 2), DAY DATE, T TIME(3), DT TIMESTAMP(6), TS TIMESTAMP(3) WITH LOCAL TIME ZONE, \
+         U UUID, S VARCHAR, V VARBINARY)",
+    );
+    // Every eleventh value of a column is null.
+    let columns = [
+        ("B", "X % 2 = 0"),
+        ("I8", "CAST(X % 100 AS TINYINT)"),
+        ("I16", "CAST(X % 30000 AS SMALLINT)"),
+        ("I64", "X * 1000000007"),
+        ("F", "CAST(X AS REAL) / 8"),
+        ("D", "CAST(X AS DOUBLE) / 3"),
+        ("N", "CAST(X AS DECIMAL(20, 3)) / 7"),
+        ("M", "CAST(X AS DECIMAL(60, 2)) * 1000000000000000000000000000000000000"),
+        ("DAY", "CAST('19' || CAST(10 + X % 90 AS VARCHAR) || '-01-15' AS DATE)"),
+        ("T", "CAST('12:' || CAST(10 + X % 50 AS VARCHAR) || ':00.125' AS TIME)"),
+        ("DT", "CAST('1969-12-31 04:05:06.' || CAST(100000 + X % 900000 AS VARCHAR) AS TIMESTAMP)"),
+        ("TS", "CAST('20' || CAST(10 + X % 90 AS VARCHAR) || '-06-15 01:02:03' AS TIMESTAMP WITH LOCAL TIME ZONE)"),
+        ("U", "CAST('00000000-0000-0000-0000-0000000' || CAST(10000 + X % 80000 AS VARCHAR) AS UUID)"),
+        ("S", "REPEAT('s', CAST(X % 5 AS INT)) || CAST(X % 999 AS VARCHAR)"),
+        ("V", "CASE X % 3 WHEN 0 THEN X'00ff' WHEN 1 THEN X'' ELSE X'010203' END"),
+    ];
+    let values = columns.iter().enumerate();
+    let values: Vec<_> =
+        values.map(|(n, (_, value))| format!("CASE WHEN (X + {n}) % 11 = 0 THEN NULL ELSE {value} END")).collect();
+    let values = values.join(", ");
+    s.change(&format!("INSERT INTO A SELECT CAST(X AS INT), {values} FROM TABLE(SYSTEM_RANGE(1, {ROWS}))"));
+    let counted: Vec<_> = columns.iter().map(|(c, _)| format!("COUNT({c}), COUNT(DISTINCT {c})")).collect();
+    let extremes: Vec<_> =
+        columns.iter().filter(|(c, _)| *c != "U").map(|(c, _)| format!("MIN({c}), MAX({c})")).collect();
+    let texts = [
+        format!("SELECT {} FROM A", counted.join(", ")),
+        format!("SELECT {} FROM A", extremes.join(", ")),
+        "SELECT COUNT(*), SUM(I64), SUM(N), SUM(D), AVG(I16), SUM(OCTET_LENGTH(V)), SUM(CHAR_LENGTH(S)) FROM A"
+            .to_owned(),
+    ];
+    let mut rng = fastrand::Rng::with_seed(5);
+    for round in 0..3 {
+        for text in &texts {
+            let rows = s.query(&format!("{text} WHERE ID > -5"));
+            for _ in 0..3 {
+                assert_eq!(s.query(text), rows, "round {round}: {text}");
+            }
+        }
+        for _ in 0..20 {
+            let (to, from) = (rng.i64(1..ROWS), rng.i64(1..ROWS));
+            let (column, _) = columns[rng.usize(..columns.len())];
+            s.change(&format!("UPDATE A SET {column} = (SELECT {column} FROM A WHERE ID = {from}) WHERE ID = {to}"));
+            s.change(&format!("DELETE FROM A WHERE ID = {from}"));
+        }
+    }
+}
