@@ -166,6 +166,11 @@ fn rewrite_call(expr: &mut Expr) {
                 // Where random numbers start from is not for statements to say.
                 "RAND" if arguments(function).len() == 1 => Some(call("RAND", [])),
                 "NULLIF" => null_if(arguments(function)),
+                // The engine's own takes a decimal and an integer as floating-point numbers.
+                "NVL" if arguments(function).len() == 2 => {
+                    function.name = ObjectName::from(vec![Ident::new("COALESCE")]);
+                    return;
+                }
                 "REGEXP_REPLACE" => {
                     replace_all(function);
                     None
@@ -360,6 +365,7 @@ mod tests {
             ("TIMESTAMPADD(SQL_TSI_DAY, 1, T)", "TIMESTAMPADD('DAY', 1, T)"),
             ("TIMESTAMPDIFF(MONTH, T, U)", "TIMESTAMPDIFF('MONTH', T, U)"),
             ("DECODE(A, 1, 'x', 'y')", "CASE WHEN A IS NOT DISTINCT FROM 1 THEN 'x' ELSE 'y' END"),
+            ("NVL(A, 1)", "COALESCE(A, 1)"),
             ("PI", "PI()"),
             ("\"PI\"", "\"PI\""),
         ] {

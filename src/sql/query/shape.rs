@@ -290,13 +290,19 @@ fn literal(value: &ScalarValue) -> Shape {
 
 /// Texts one behind the other.
 fn joined(parts: &[Shape]) -> Known {
-    let lengths: Option<Vec<u32>> = parts.iter().map(|part| part.string_length()).collect();
-    let Some(lengths) = lengths else { return Known::Implied };
-    let length = match lengths.contains(&UNLIMITED) {
+    let sum = |lengths: Vec<u32>| match lengths.contains(&UNLIMITED) {
         true => UNLIMITED,
         false => lengths.into_iter().fold(0, u32::saturating_add),
     };
-    Known::Is(ColumnType::String { length })
+    let bytes = |part: &Shape| match part.ty {
+        Known::Is(ColumnType::Bytes { length }) => Some(length),
+        _ => None,
+    };
+    if let Some(lengths) = parts.iter().map(bytes).collect() {
+        return Known::Is(ColumnType::Bytes { length: sum(lengths) });
+    }
+    let lengths: Option<Vec<u32>> = parts.iter().map(|part| part.string_length()).collect();
+    lengths.map_or(Known::Implied, |lengths| Known::Is(ColumnType::String { length: sum(lengths) }))
 }
 
 fn called(expr: &Expr, call: &ScalarFunction, schema: &DFSchema, input: &[Shape]) -> Shape {
