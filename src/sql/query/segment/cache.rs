@@ -146,8 +146,9 @@ impl Cut<'_> {
             let span = few.span.to_end_of(&segment.span);
             return self.segments.push(Segment::new(span, few.rows + rows, None, self.room));
         }
-        let few = changes.len() <= PATCH_CHANGES_MAX;
-        let patch = few.then(|| Patch { before: Arc::clone(segment), changes });
+        // What keeps nothing has not been read, and may have a patch itself: there are no patches of patches.
+        let worth = changes.len() <= PATCH_CHANGES_MAX && segment.keeps_something();
+        let patch = worth.then(|| Patch { before: Arc::clone(segment), changes });
         self.segments.push(Segment::new(segment.span.clone(), rows, patch, self.room));
     }
 }

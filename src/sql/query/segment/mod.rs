@@ -127,6 +127,10 @@ impl Segment {
         Arc::new(Self { span, rows, columns, patch, charge: Charge::new(room) })
     }
 
+    fn keeps_something(&self) -> bool {
+        !self.columns.lock().is_empty()
+    }
+
     fn column(&self, column: i64) -> Option<ArrayRef> {
         self.columns.lock().get(&column).cloned()
     }

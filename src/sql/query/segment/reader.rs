@@ -245,6 +245,15 @@ mod tests {
             }
             read(&want, &segmented, &[0, 2, 1], 4_096);
         }
+        // Writes between which nobody reads do not pile up.
+        for value in 0..3 {
+            set_text(&mut want.rows, 100, Some(Value::Int(value)), 1);
+            segmented = wait(segments.get(&want)).unwrap();
+            let patch = segmented.segments[0].patch.lock();
+            assert!(patch.as_ref().is_none_or(|patch| patch.before.keeps_something()), "{value}");
+            assert_eq!(patch.is_some(), value == 0);
+        }
+        read(&want, &segmented, &[0, 2, 1], 4_096);
         // Too many for a patch, yet few of all rows.
         (0..600).for_each(|id| set_text(&mut want.rows, id, Some(Value::Int(1)), 1));
         segmented = wait(segments.get(&want)).unwrap();
