@@ -8,6 +8,12 @@ use std::collections::BTreeMap;
 /// Rows from which on a table is read in parts, and some more.
 const ROWS: i64 = 52_000;
 
+/// The rows in parts of which a slow machine inserts each in good time.
+fn ranges() -> impl Iterator<Item = String> {
+    let part = ROWS / 8;
+    (0..8).map(move |n| format!("TABLE(SYSTEM_RANGE({}, {}))", n * part + 1, (n + 1) * part))
+}
+
 /// A table and what is in it.
 struct Model {
     session: Session,
@@ -17,9 +23,10 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let mut session = Session::new("CREATE TABLE T (ID BIGINT PRIMARY KEY, V INT, W VARCHAR)");
-        session.change(&format!(
-            "INSERT INTO T SELECT X, CAST(X % 100 AS INT), 'w' || CAST(X % 10 AS VARCHAR) FROM TABLE(SYSTEM_RANGE(1, {ROWS}))"
-        ));
+        for range in ranges() {
+            let values = "X, CAST(X % 100 AS INT), 'w' || CAST(X % 10 AS VARCHAR)";
+            session.change(&format!("INSERT INTO T SELECT {values} FROM {range}"));
+        }
         Self { session, rows: (1..=ROWS).map(|id| (id, Some(id % 100))).collect() }
     }
 
@@ -171,7 +178,9 @@ fn every_type_is_kept_as_it_is() {
     let values: Vec<_> =
         values.map(|(n, (_, value))| format!("CASE WHEN (X + {n}) % 11 = 0 THEN NULL ELSE {value} END")).collect();
     let values = values.join(", ");
-    s.change(&format!("INSERT INTO A SELECT CAST(X AS INT), {values} FROM TABLE(SYSTEM_RANGE(1, {ROWS}))"));
+    for range in ranges() {
+        s.change(&format!("INSERT INTO A SELECT CAST(X AS INT), {values} FROM {range}"));
+    }
     let counted: Vec<_> = columns.iter().map(|(c, _)| format!("COUNT({c}), COUNT(DISTINCT {c})")).collect();
     let extremes: Vec<_> =
         columns.iter().filter(|(c, _)| *c != "U").map(|(c, _)| format!("MIN({c}), MAX({c})")).collect();
