@@ -43,7 +43,7 @@ struct Queue {
     state: Mutex<State>,
     /// There is something to do, or nothing any more.
     changed: Condvar,
-    wake: Box<dyn Fn(Ticket) + Send + Sync>,
+    wake: Arc<dyn Fn(Ticket) + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -55,8 +55,8 @@ struct State {
 
 impl Checks {
     /// Nothing to check yet. `wake` runs a parked handshake again.
-    pub fn new(wake: impl Fn(Ticket) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Queue { state: Mutex::default(), changed: Condvar::new(), wake: Box::new(wake) }))
+    pub fn new(wake: Arc<dyn Fn(Ticket) + Send + Sync>) -> Self {
+        Self(Arc::new(Queue { state: Mutex::default(), changed: Condvar::new(), wake }))
     }
 
     /// Has a password checked; `waiting` is woken when it is.
@@ -137,7 +137,7 @@ mod tests {
         super::super::add_user(&path, "ann", "one").unwrap();
         let users = Arc::new(Users::load(&Authentication::File(path)).unwrap().unwrap());
         let (sender, woken) = mpsc::channel();
-        let checks = Checks::new(move |ticket: Ticket| sender.send(ticket.connection).unwrap());
+        let checks = Checks::new(Arc::new(move |ticket: Ticket| sender.send(ticket.connection).unwrap()));
         let right = checks.start(&users, "ann", "one", ticket(1)).unwrap();
         drop(checks.start(&users, "ann", "one", ticket(2)).unwrap());
         let wrong = checks.start(&users, "ann", "two", ticket(3)).unwrap();
@@ -153,7 +153,7 @@ mod tests {
     fn the_queue_has_an_end() {
         let one = Authentication::One { name: "a".into(), password: "b".into() };
         let users = Arc::new(Users::load(&one).unwrap().unwrap());
-        let checks = Checks::new(|_| {});
+        let checks = Checks::new(Arc::new(|_| {}));
         // As if a thread were busy.
         checks.0.state.lock().running = true;
         let start = |n| checks.start(&users, "a", "b", ticket(n));

@@ -19,7 +19,6 @@ use super::stop::{LINGER_AT_STOP, Stop};
 use super::timers::{Due, Timers};
 use super::tls::{Certificates, Socket};
 use crate::auth::Users;
-use crate::auth::checks::Checks;
 use crate::config::{Authentication, Config, Limits};
 use crate::door::igni::{Services, Session};
 use crate::door::{ConnId, Output};
@@ -102,12 +101,8 @@ impl EventLoop {
         let listeners = Listeners::bind(addresses, poll.registry(), |n| Token(LISTENER_0 - n))?;
         let handle = Handle::new(waker);
         let waking = handle.clone();
-        let wake = Arc::new(move |ticket| waking.post(Box::new(move |engine| engine.wake(ticket))));
-        let passwords = Arc::new(Checks::new({
-            let wake = Arc::clone(&wake);
-            move |ticket| wake(ticket)
-        }));
-        let services = Services { users, passwords, sql: Arc::new(sql::Service::new(config.sql_memory, wake)) };
+        let wake = move |ticket| waking.post(Box::new(move |engine| engine.wake(ticket)));
+        let services = Services::new(users, config.sql_memory, Arc::new(wake));
         Ok(Self {
             poll,
             handle,

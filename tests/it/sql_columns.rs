@@ -1,6 +1,7 @@
 //! Columns that queries keep: what reads all of a large table has the rows of its own commit. Needs feature `sql`.
 
-use crate::sql_session::{Session, seed};
+use crate::sql_session::Session;
+use crate::support::Seed;
 use flint::client::ga::{SqlOptions, TxOptions};
 use flint::value::Value;
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ impl Model {
         }
     }
 
-    fn check(&mut self, seed: u64) {
+    fn check(&mut self) {
         let values = || self.rows.values().flatten();
         let all = format!(
             "{} {} {} {}",
@@ -77,37 +78,37 @@ impl Model {
             ("SELECT COUNT(*) FROM T WHERE V >= 1000", some.to_string()),
             ("SELECT V % 3 AS G, COUNT(*) FROM T GROUP BY V % 3 ORDER BY G", groups.join(", ")),
         ] {
-            assert_eq!(self.session.query(text), expected, "FLINT_SEED={seed} {text}");
+            assert_eq!(self.session.query(text), expected, "{text}");
         }
     }
 }
 
 #[test]
 fn what_is_kept_follows_writes() {
-    let seed = seed();
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let seed = Seed::new();
+    let mut rng = seed.rng(0);
     let mut model = Model::new();
     let plan = model.session.plan("SELECT SUM(V) FROM T");
     assert!(plan.contains("parts="), "{plan}");
-    model.check(seed);
+    model.check();
     for _ in 0..6 {
         (0..3).for_each(|_| model.change(&mut rng));
-        model.check(seed);
+        model.check();
     }
     // Nearly all of it.
     model.session.change("UPDATE T SET V = 5");
     model.rows.values_mut().for_each(|v| *v = Some(5));
-    model.check(seed);
+    model.check();
     model.session.change("DELETE FROM T WHERE ID > 40");
     model.rows.retain(|id, _| *id <= 40);
-    model.check(seed);
+    model.check();
 }
 
 #[test]
 fn transactions_and_snapshots_have_rows_of_their_own() {
     let mut rng = fastrand::Rng::with_seed(1);
     let mut model = Model::new();
-    model.check(1);
+    model.check();
     let before = model.session.client.begin(TxOptions { read_only: true, ..TxOptions::default() }).unwrap();
     let tx = model.session.client.begin(TxOptions::default()).unwrap();
     let (outside, inside) = (SqlOptions::default(), SqlOptions { tx: Some(tx), ..SqlOptions::default() });
@@ -115,17 +116,17 @@ fn transactions_and_snapshots_have_rows_of_their_own() {
     model.session.options = inside;
     for _ in 0..3 {
         model.change(&mut rng);
-        model.check(1);
+        model.check();
     }
     let own = std::mem::replace(&mut model.rows, committed.clone());
     model.session.options = outside.clone();
-    model.check(1);
+    model.check();
     model.session.client.commit(tx).unwrap();
     model.rows = own;
-    model.check(1);
+    model.check();
     model.rows = committed;
     model.session.options = SqlOptions { tx: Some(before), ..outside };
-    model.check(1);
+    model.check();
 }
 
 #[test]

@@ -39,11 +39,6 @@ impl Session {
     }
 }
 
-/// The seed of a random test.
-pub fn seed() -> u64 {
-    std::env::var("FLINT_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
-}
-
 /// A value as text.
 pub fn shown(value: &Value<'_>) -> String {
     match value {

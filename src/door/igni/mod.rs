@@ -33,11 +33,18 @@ pub struct Services {
     pub sql: Arc<sql::Service>,
 }
 
+impl Services {
+    /// Those of a server; `wake` runs a parked frame again.
+    pub fn new(users: Option<Arc<Users>>, sql_memory: usize, wake: sql::Wake) -> Self {
+        let passwords = Arc::new(Checks::new(Arc::clone(&wake)));
+        Self { users, passwords, sql: Arc::new(sql::Service::new(sql_memory, wake)) }
+    }
+}
+
 impl Default for Services {
     /// Those of a door without a server around it: nobody takes up again a statement that waits.
     fn default() -> Self {
-        let sql = sql::Service::new(SQL_MEMORY, Arc::new(|_| {}));
-        Self { users: None, passwords: Arc::new(Checks::new(|_| {})), sql: Arc::new(sql) }
+        Self::new(None, SQL_MEMORY, Arc::new(|_| {}))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::sql::Job;
 use crate::sql::activity::Activity;
 use crate::store::catalog::{Catalog, Table};
 use crate::store::database::{Database, Read, Rows};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::ConfigOptions;
@@ -337,11 +338,7 @@ impl ExecutionPlan for Scan {
             let described = Arc::clone(&schema);
             let segmented = Arc::clone(segmented);
             let reader = SegmentReader::new(table, rows, segmented, segments, projection, described, batch_rows);
-            let batches = stream::unfold(reader, |mut reader| async move {
-                let batch = reader.next_batch().transpose()?;
-                Some((batch, reader))
-            });
-            return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)));
+            return Ok(batches(schema, reader, SegmentReader::next_batch));
         }
         let mut spans = self.parts.get(part).map_or_else(|| self.range.spans(), |span| vec![span.clone()]);
         if self.backward {
@@ -357,12 +354,21 @@ impl ExecutionPlan for Scan {
             batch_rows,
             batch_bytes: SQL_BATCH_BYTES_MAX,
         };
-        let batches = stream::unfold(reader, |mut reader| async move {
-            let batch = reader.next_batch().transpose()?;
-            Some((batch, reader))
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+        Ok(batches(schema, reader, Reader::next_batch))
     }
+}
+
+/// What a reader reads.
+fn batches<R: Send + 'static>(
+    schema: SchemaRef,
+    reader: R,
+    next: fn(&mut R) -> Result<Option<RecordBatch>>,
+) -> SendableRecordBatchStream {
+    let batches = stream::unfold(reader, move |mut reader| async move {
+        let batch = next(&mut reader).transpose()?;
+        Some((batch, reader))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 /// Our error inside DataFusion's.
